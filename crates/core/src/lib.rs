@@ -1,0 +1,11 @@
+//! What Calloff decides.
+//!
+//! Everything here is a function of its arguments: configuration text, instants, replies and dice go in,
+//! decisions come out. There is no I/O, no clock and no chance in this crate; its `clippy.toml` and its
+//! dependencies see to that. What acts on the decisions is the `calloff` program.
+
+pub mod config;
+pub mod diagnostic;
+pub mod ids;
+pub mod retry;
+pub mod schedule;

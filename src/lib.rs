@@ -1,0 +1,1 @@
+//! Calls off scheduled Zoho CRM data backups.
