@@ -4,8 +4,12 @@
 //! decisions come out. There is no I/O, no clock and no chance in this crate; its `clippy.toml` and its
 //! dependencies see to that. What acts on the decisions is the `calloff` program.
 
+pub mod breaker;
 pub mod config;
 pub mod diagnostic;
 pub mod ids;
+pub mod outcome;
 pub mod retry;
+pub mod run;
 pub mod schedule;
+mod words;
