@@ -1,1 +1,144 @@
-//! What is wrong with a configuration, as data: no colours, no terminal, no file access.
+//! What is wrong with a file, as data: where, which kind of error, and what to write instead.
+//!
+//! How a diagnostic looks is decided at the edge. A diagnostic never carries a secret: the line it quotes is
+//! masked where a secret stands or seems to stand, and so are its sentences.
+
+use std::ops::Range;
+
+use crate::words::words;
+
+words! {
+    /// The kind of a diagnostic. The codes are stable; `docs/errors.md` has a heading for each.
+    Code {
+        /// A file or folder can't be read.
+        Unreadable = "E001",
+        /// A file is not UTF-8.
+        NotUtf8 = "E002",
+        /// A file is larger than any configuration is.
+        TooLarge = "E003",
+        /// A file's path gives no job name.
+        FileName = "E004",
+        /// The text is not TOML.
+        Syntax = "E010",
+        /// A required key is missing.
+        MissingKey = "E011",
+        /// A key that does not exist here.
+        UnknownKey = "E012",
+        /// A value of the wrong type.
+        WrongType = "E013",
+        /// A word that is none of those allowed.
+        UnknownWord = "E014",
+        /// A text that is no duration.
+        Duration = "E015",
+        /// A number or duration out of its range.
+        OutOfRange = "E016",
+        /// A value that is empty, too long or has characters that it may not have.
+        BadText = "E017",
+        /// A key or value whose behaviour has not been built yet.
+        NotSupported = "E018",
+        /// Keys that contradict each other.
+        Contradiction = "E019",
+        /// A secret written in the file.
+        InlineSecret = "E020",
+        /// A reference to a secret that names no place, or several.
+        SecretReference = "E021",
+        /// A URL that is not allowed.
+        Url = "E022",
+        /// An account that says not, or twice, where it is.
+        DataCenter = "E023",
+        /// A name that is not allowed.
+        Name = "E024",
+        /// A text that is no version of Zoho's API.
+        ApiVersion = "E025",
+        /// A text that is no place for the record.
+        State = "E026",
+        /// A text that is no address to listen on.
+        Listen = "E027",
+        /// A text that is no backup ID.
+        BackupId = "E030",
+        /// A backup that is listed twice.
+        DuplicateBackup = "E031",
+        /// A job's account that `calloff.toml` does not have.
+        UnknownAccount = "E032",
+        /// A window that `calloff.toml` does not have.
+        UnknownWindow = "E033",
+        /// None or several of `cron`, `at` and `every`.
+        OneSchedule = "E040",
+        /// A cron expression that is wrong or never comes.
+        Cron = "E041",
+        /// A text that is no date and time.
+        DateTime = "E042",
+        /// A local time that comes twice or not at all.
+        LocalTime = "E043",
+        /// A time zone that does not exist.
+        UnknownTimeZone = "E044",
+        /// A local time without a time zone.
+        NoTimeZone = "E045",
+    }
+}
+
+words! {
+    /// How bad it is.
+    Severity {
+        /// The file can't be used.
+        Error = "error",
+        /// The file can be used, and may not do what its author thinks.
+        Warning = "warning",
+    }
+}
+
+/// One finding in one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The kind.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The file, as it is to be shown.
+    pub file: String,
+    /// The bytes of the file that are to blame; empty where something is missing.
+    pub span: Range<usize>,
+    /// The line that the span begins in, from 1.
+    pub line: usize,
+    /// The character of that line that the span begins at, from 1.
+    pub column: usize,
+    /// What is wrong: one clause.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+    /// The line, to be quoted; `None` where there is none, as for a file that can't be read.
+    pub quote: Option<Quote>,
+}
+
+/// A line of a file, fit to be shown: secrets masked, control characters replaced, cut to a bearable length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    /// The line.
+    pub text: String,
+    /// The bytes of `text` to underline.
+    pub mark: Range<usize>,
+}
+
+impl Diagnostic {
+    /// An error about a whole file or folder.
+    #[must_use]
+    pub fn of_file(code: Code, file: &str, message: String, help: Option<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            file: file.to_owned(),
+            span: 0..0,
+            line: 1,
+            column: 1,
+            message,
+            help,
+            quote: None,
+        }
+    }
+
+    /// Whether it makes the file unusable.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}

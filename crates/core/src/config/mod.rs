@@ -1,7 +1,32 @@
 //! From TOML text to checked values, or to every diagnostic.
+//!
+//! [`parse_settings`] reads `calloff.toml`, [`parse_job`] a job file against what `calloff.toml` says. Both find
+//! all that is wrong in one go, and neither lets a wrong value through. A key whose behaviour has not been built
+//! yet is checked like any other, then refused.
 
+mod account;
+mod checked;
+mod conditions;
+mod document;
+mod instant;
+mod job;
 mod model;
+mod quote;
+mod reader;
+mod retry;
+mod secret;
+mod serving;
+mod settings;
+mod state;
+mod timing;
+mod url;
+mod windows;
+mod zone;
 
+pub use checked::Checked;
+pub use document::decode;
+pub use job::parse_job;
 pub use model::{
     Account, ApiVersion, BaseUrl, Job, LogFormat, LogLevel, LogSettings, SecretRef, Settings, State,
 };
+pub use settings::{JobDefaults, ReadSettings, parse_settings};

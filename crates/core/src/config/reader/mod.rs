@@ -1,0 +1,13 @@
+//! A walk over a TOML document that finds every problem in one go, each with its place.
+
+mod problems;
+mod scalar;
+mod suggest;
+mod table;
+mod value;
+
+pub(super) use problems::{Problem, Problems};
+pub(super) use scalar::{Span, bare, duration_text};
+pub(super) use suggest::{did_you_mean, distance, listed};
+pub(super) use table::Table;
+pub(super) use value::Value;
