@@ -1,1 +1,7 @@
-//! Calls off scheduled Zoho CRM data backups.
+//! Calls off scheduled Zoho CRM data backups, declaratively.
+//!
+//! This crate acts; what it decides is in `calloff-core`. The edges (`clock`, `store`, `zoho`…) don't import
+//! one another; `cli` and `daemon` wire them.
+
+pub mod clock;
+pub mod store;
