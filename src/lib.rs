@@ -4,5 +4,6 @@
 //! one another; `cli` and `daemon` wire them.
 
 pub mod clock;
+pub mod daemon;
 pub mod store;
 pub mod zoho;
