@@ -63,7 +63,9 @@ impl Visit {
         let Self { answer, delay, cut, presence, .. } = self;
         // Named, for the call must be in flight until the end.
         let _presence = presence;
-        tokio::time::sleep(delay).await;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         match cut {
             Cut::Complete => Ok(answer),
             Cut::Close => Err(Broken::Closed),
