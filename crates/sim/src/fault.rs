@@ -141,6 +141,20 @@ impl Fault {
     }
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => f.write_str(code.as_str()),
+            Self::Status(status) => write!(f, "{status}"),
+            Self::Html(status) => write!(f, "html-{status}"),
+            _ => {
+                let word = WORDS.iter().find(|(_, fault)| fault == self);
+                f.write_str(word.map_or("?", |(word, _)| word))
+            }
+        }
+    }
+}
+
 /// One entry of a list of faults: a word, or a table that says more.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::answer::Draft;
-use super::backup::{Backup, Event, show};
+use super::backup::{Backup, Event};
+use super::history::History;
 use super::queue::Queue;
 use super::route::{Asked, Endpoint};
 use super::rrule::Rrule;
@@ -22,12 +23,11 @@ pub struct Account {
     pub(super) settings: AccountScenario,
     backups: HashMap<String, Backup>,
     latest: Option<String>,
-    /// Oldest first.
-    history: Vec<Row>,
+    history: History,
     faults: Faults,
     outage_left: Option<u32>,
     scheduled: u32,
-    made: u64,
+    ids_made: u64,
     pub(super) in_flight: u32,
     pub(super) max_in_flight: u32,
     pub(super) calls: u64,
@@ -44,17 +44,6 @@ pub(super) struct Grants {
     pub(super) made: HashMap<String, (Timestamp, u32)>,
     pub(super) revoked: HashSet<String>,
     pub(super) used_codes: HashSet<String>,
-}
-
-#[derive(Debug)]
-struct Row {
-    id: String,
-    at: Timestamp,
-    action: String,
-    repeat_type: Option<String>,
-    count: u32,
-    file_name: Option<String>,
-    state: Option<String>,
 }
 
 #[derive(Debug)]
@@ -95,23 +84,7 @@ impl Faults {
 impl Account {
     pub(super) fn new(name: &str, mut settings: AccountScenario, start: Timestamp) -> Self {
         let listed = std::mem::take(&mut settings.backups);
-        let mut history: Vec<Row> = std::mem::take(&mut settings.history)
-            .into_iter()
-            .map(|row| Row {
-                id: String::new(),
-                at: row.log_time.instant(start),
-                action: row.action,
-                repeat_type: row.repeat_type,
-                count: row.count,
-                file_name: row.file_name,
-                state: row.state,
-            })
-            .collect();
-        history.sort_by_key(|row| row.at);
-        for (number, row) in history.iter_mut().enumerate() {
-            row.id = made_id(number as u64);
-        }
-        let made = history.len() as u64;
+        let history = History::new(std::mem::take(&mut settings.history), start, settings.utc_offset.0);
         let latest = listed.last().map(|backup| backup.id.clone());
         let offset = settings.utc_offset.0;
         let backups =
@@ -125,7 +98,7 @@ impl Account {
             latest,
             history,
             scheduled: 0,
-            made,
+            ids_made: 0,
             in_flight: 0,
             max_in_flight: 0,
             calls: 0,
@@ -287,7 +260,7 @@ impl Account {
             backup.reappears =
                 backup.reappears_after.map(|wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX));
             let repeat_type = repeat_type(backup.rule().as_ref());
-            self.log("stopped", repeat_type, None, now);
+            self.history.log("stopped", repeat_type, None, now);
         }
         Draft::success("Backup stopped successfully.", id)
     }
@@ -341,50 +314,14 @@ impl Account {
         }
         self.backups.insert(id.to_owned(), backup);
         self.latest = Some(id.to_owned());
-        self.log("scheduled", repeats, None, now);
+        self.history.log("scheduled", repeats, None, now);
     }
 
     fn show_history(&mut self, query: &str, now: Timestamp) -> Draft {
-        const MOST: usize = 200;
-        const YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
-
         if let Some(id) = self.latest.clone() {
             self.advance(&id, now);
         }
-        let number = |key: &str| {
-            let found = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == key);
-            found.and_then(|(_, value)| value.parse::<usize>().ok()).filter(|number| *number > 0)
-        };
-        let page = number("page").unwrap_or(1);
-        let per_page = number("per_page").unwrap_or(MOST).min(MOST);
-        let oldest = now.saturating_sub(YEAR).unwrap_or(Timestamp::MIN);
-        let recent = &self.history[self.history.partition_point(|row| row.at < oldest)..];
-        let skipped = (page - 1).saturating_mul(per_page);
-        let shown: Vec<Value> =
-            recent.iter().rev().skip(skipped).take(per_page).map(|row| self.show_row(row)).collect();
-        if shown.is_empty() {
-            return Draft::no_content();
-        }
-        let info = json!({
-            "page": page,
-            "per_page": per_page,
-            "count": shown.len(),
-            "more_records": skipped + shown.len() < recent.len(),
-        });
-        Draft::ok(json!({"history": shown, "info": info}))
-    }
-
-    fn show_row(&self, row: &Row) -> Value {
-        json!({
-            "id": row.id,
-            "log_time": show(row.at, self.settings.utc_offset.0),
-            "action": row.action,
-            "repeat_type": row.repeat_type,
-            "count": row.count,
-            "file_name": row.file_name,
-            "state": row.state,
-            "done_by": Person::default(),
-        })
+        self.history.page(query, now).map_or_else(Draft::no_content, Draft::ok)
     }
 
     fn advance(&mut self, id: &str, now: Timestamp) {
@@ -397,31 +334,16 @@ impl Account {
         let repeat_type = repeat_type(backup.rule().as_ref());
         for event in events {
             match event {
-                Event::Ran(at) => self.log("initiated", repeat_type, Some("completed"), at),
-                Event::Rescheduled(at) => self.log("scheduled", repeat_type, None, at),
+                Event::Ran(at) => self.history.log("initiated", repeat_type, Some("completed"), at),
+                Event::Rescheduled(at) => self.history.log("scheduled", repeat_type, None, at),
             }
         }
     }
 
-    fn log(&mut self, action: &str, repeat_type: &'static str, state: Option<&str>, at: Timestamp) {
-        let row = Row {
-            id: made_id(self.made),
-            at,
-            action: action.to_owned(),
-            repeat_type: Some(repeat_type.to_owned()),
-            count: u32::from(state.is_some()),
-            file_name: state.map(|_| format!("Data_{}.zip", self.made)),
-            state: state.map(str::to_owned),
-        };
-        self.made += 1;
-        let place = self.history.partition_point(|other| other.at <= at);
-        self.history.insert(place, row);
-    }
-
     fn unused_id(&mut self) -> String {
         loop {
-            let id = made_id(self.made);
-            self.made += 1;
+            let id = made_id(self.ids_made);
+            self.ids_made += 1;
             if !self.backups.contains_key(&id) {
                 return id;
             }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::account::Account;
 use super::answer::Draft;
-use super::{Request, Token, World};
+use super::machine::{Request, Token, World};
 
 /// The tokens per refresh token that are valid at once; the next one kills the oldest.
 const MOST_ACTIVE: usize = 15;
