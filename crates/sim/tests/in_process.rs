@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use calloff_sim::{Broken, Scenario, SharedWorld, Status, World};
+use calloff_sim::scenario::BackupScenario;
+use calloff_sim::{Broken, Endpoint, Fault, Scenario, SharedWorld, Status, Step, World};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
@@ -122,4 +123,92 @@ async fn an_outage_has_a_beginning_and_an_end() {
         tokio::time::advance(Duration::from_mins(1)).await;
     }
     assert_eq!(statuses, [204, 204, 204, 204, 204, 503, 503, 204]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_can_take_a_while_to_show() {
+    let zoho = Zoho::with(&format!("[[accounts.acme.backups]]\nid = '{ID}'\nsettles_after = '5s'"));
+    zoho.cancel().await.unwrap();
+    assert!(zoho.shown().await.contains("SCHEDULED"));
+    assert!(zoho.cancel().await.unwrap().1.contains("ALREADY_CANCELLED"));
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert!(zoho.shown().await.contains("STOPPED"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_can_change_the_world_behind_its_callers() {
+    let zoho = Zoho::with("");
+    let mut backup = BackupScenario::new(ID);
+    backup.shows_as = Some("HIBERNATING".to_owned());
+    {
+        let mut world = zoho.world.lock();
+        let acme = world.account_mut("acme").unwrap();
+        acme.put(&backup, zoho.now());
+        assert!(acme.push_fault(Endpoint::Cancel, Step::of(Fault::Html(502))));
+        assert!(!acme.push_fault(Endpoint::Org, Step::of(Fault::Hang)));
+    }
+    assert!(zoho.shown().await.contains("HIBERNATING"));
+    assert_eq!(zoho.cancel().await.unwrap().0, 502);
+    assert!(zoho.world.lock().account_mut("acme").unwrap().set_status(ID, Status::Inprogress));
+    assert!(zoho.cancel().await.unwrap().1.contains("INPROGRESS"));
+    let seen: Vec<_> = zoho.world.lock().seen().map(|seen| (seen.endpoint, seen.status, seen.code)).collect();
+    let wanted = [
+        (Endpoint::Get, Some(200), None),
+        (Endpoint::Cancel, Some(502), None),
+        (Endpoint::Cancel, Some(400), Some("INPROGRESS")),
+    ];
+    assert_eq!(seen, wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_quiet_minutes_end_the_throttle() {
+    let zoho = Zoho::with("");
+    let mut made = Vec::new();
+    for minute in 0..12 {
+        let request = http::Request::post("/oauth/v2/token")
+            .body(Bytes::from("grant_type=refresh_token&client_id=a&client_secret=b&refresh_token=c"))
+            .unwrap();
+        let answer = zoho.world.receive(&request, zoho.now()).deliver().await.unwrap();
+        made.push(answer.body().starts_with(br#"{"access_token""#));
+        if minute == 10 {
+            tokio::time::advance(Duration::from_mins(10)).await;
+        }
+    }
+    assert_eq!(made, [[true; 10].as_slice(), &[false, true]].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_embedded_scenario_does_what_its_comments_say() {
+    let start = "2026-11-23T12:00:00Z".parse().unwrap();
+    let mut world = World::new(Scenario::default(), start);
+    let token = world.issue_token("demo", start).unwrap();
+    let zoho = Zoho { world: world.into(), token, origin: start, start: Instant::now() };
+    #[rustfmt::skip]
+    let table = [
+        ("01", Some((400, "ALREADY_CANCELLED"))), ("02", Some((400, "INPROGRESS"))),
+        ("03", Some((200, "SUCCESS"))), ("10", Some((403, "NO_PERMISSION"))),
+        ("11", Some((401, "OAUTH_SCOPE_MISMATCH"))), ("12", Some((404, "INVALID_URL_PATTERN"))),
+        ("13", Some((400, "INVALID_REQUEST_METHOD"))), ("14", Some((500, "INTERNAL_ERROR"))),
+        ("15", Some((200, "SUCCESS"))), ("15", Some((200, "SUCCESS"))),
+        ("20", Some((500, "INTERNAL_ERROR"))), ("20", Some((500, "INTERNAL_ERROR"))), ("20", Some((200, "SUCCESS"))),
+        ("21", Some((429, "TOO_MANY_REQUESTS"))), ("21", Some((200, "SUCCESS"))),
+        ("22", Some((502, "<html>"))), ("22", Some((200, "SUCCESS"))),
+        ("23", None), ("23", Some((200, "SUCCESS"))),
+        ("24", None), ("24", Some((400, "ALREADY_CANCELLED"))),
+        ("25", Some((401, "INVALID_TOKEN"))), ("25", Some((200, "SUCCESS"))),
+        ("26", Some((200, "SUCCESS"))),
+        ("99", Some((400, "RESOURCE_NOT_FOUND"))),
+    ];
+    for (id, wanted) in table {
+        let path = format!("/crm/bulk/v8/backup/48768760000015930{id}/actions/cancel");
+        let answer = zoho.call("PUT", &path).await.ok();
+        match (&answer, wanted) {
+            (None, None) => {}
+            (Some((status, body)), Some((wanted, part))) => {
+                assert!(*status == wanted && body.contains(part), "{id}: {status} {body}");
+            }
+            _ => panic!("{id}: {answer:?}, not {wanted:?}"),
+        }
+    }
+    assert!(zoho.shown().await.contains("4876876000001593003"));
 }

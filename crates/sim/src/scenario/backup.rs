@@ -28,6 +28,11 @@ pub struct BackupScenario {
     /// What becomes of its cancels.
     #[serde(default)]
     pub faults: Vec<Step>,
+    /// What `GET /backup` says instead of its status.
+    pub shows_as: Option<String>,
+    /// How long after a cancel `GET /backup` still shows it as scheduled.
+    #[serde(default, with = "humantime_serde")]
+    pub settles_after: Option<Duration>,
     /// How long after a cancel it is scheduled again.
     #[serde(default, with = "humantime_serde")]
     pub reappears_after: Option<Duration>,
@@ -45,6 +50,8 @@ impl BackupScenario {
             start_date: None,
             requester: Person::default(),
             faults: Vec::new(),
+            shows_as: None,
+            settles_after: None,
             reappears_after: None,
         }
     }

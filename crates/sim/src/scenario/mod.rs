@@ -53,6 +53,8 @@
 //! | `start_date` | as `scheduled_date` | the first run |
 //! | `requester` | a made-up administrator | `{ id, name, zuid }`, strings |
 //! | `faults` | `[]` | what becomes of the cancels of this id, one entry a call; afterwards all is well |
+//! | `shows_as` | its status | what `GET /backup` says instead, for a word that Zoho doesn't document |
+//! | `settles_after` | at once | so long after a cancel `GET /backup` still says `SCHEDULED` |
 //! | `reappears_after` | never | so long after a cancel it is `SCHEDULED` again, as if somebody had seen to it |
 //!
 //! # `[[accounts.NAME.history]]`

@@ -256,9 +256,7 @@ impl Account {
             }
         }
         if act {
-            backup.status = Status::Stopped;
-            backup.reappears =
-                backup.reappears_after.map(|wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX));
+            backup.stop(now);
             let repeat_type = repeat_type(backup.rule().as_ref());
             self.history.log("stopped", repeat_type, None, now);
         }
@@ -269,7 +267,7 @@ impl Account {
         let Some(id) = self.latest.clone() else { return Draft::no_content() };
         self.advance(&id, now);
         match self.backups.get(&id) {
-            Some(backup) => Draft::ok(json!({"backup": backup.shown()})),
+            Some(backup) => Draft::ok(json!({"backup": backup.shown(now)})),
             None => Draft::no_content(),
         }
     }

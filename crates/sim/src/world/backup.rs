@@ -22,6 +22,10 @@ pub struct Backup {
     pub(super) requester: Person,
     pub(super) faults: Queue,
     pub(super) reappears_after: Option<Duration>,
+    settles_after: Option<Duration>,
+    shows_as: Option<String>,
+    /// Until when `GET /backup` doesn't show that it was cancelled.
+    unsettled_until: Option<Timestamp>,
     /// When the run under way ends; `None` if the scenario said that one is under way: that never ends.
     pub(super) run_ends: Option<Timestamp>,
     /// When it is scheduled again after a cancel.
@@ -55,6 +59,9 @@ impl Backup {
             requester: scenario.requester.clone(),
             faults: Queue::new(&scenario.faults),
             reappears_after: scenario.reappears_after,
+            settles_after: scenario.settles_after,
+            shows_as: scenario.shows_as.clone(),
+            unsettled_until: None,
             run_ends: None,
             reappears: None,
         }
@@ -82,6 +89,14 @@ impl Backup {
     #[must_use]
     pub const fn scheduled_date(&self) -> Option<Timestamp> {
         self.scheduled
+    }
+
+    /// Cancels it.
+    pub(super) fn stop(&mut self, now: Timestamp) {
+        let after = |wait: Duration| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        self.status = Status::Stopped;
+        self.reappears = self.reappears_after.map(after);
+        self.unsettled_until = self.settles_after.map(after);
     }
 
     pub(super) fn rule(&self) -> Option<Rrule> {
@@ -131,7 +146,9 @@ impl Backup {
     }
 
     /// The value of `backup` in `GET /backup`.
-    pub(super) fn shown(&self) -> Value {
+    pub(super) fn shown(&self, now: Timestamp) -> Value {
+        let settled = self.status != Status::Stopped || self.unsettled_until.is_none_or(|until| until <= now);
+        let status = if settled { self.status } else { Status::Scheduled };
         let shown = |instant: Option<Timestamp>| instant.map(|instant| show(instant, self.offset));
         json!({
             "id": self.id,
@@ -139,7 +156,7 @@ impl Backup {
             "start_date": shown(self.started),
             "rrule": self.rrule,
             "requester": self.requester,
-            "status": self.status.as_str(),
+            "status": self.shows_as.as_deref().unwrap_or(status.as_str()),
         })
     }
 }
