@@ -4,6 +4,7 @@
 //! decisions come out. There is no I/O, no clock and no chance in this crate; its `clippy.toml` and its
 //! dependencies see to that. What acts on the decisions is the `calloff` program.
 
+pub mod agenda;
 pub mod breaker;
 pub mod config;
 pub mod diagnostic;

@@ -8,6 +8,7 @@
 
 mod error;
 mod field;
+mod parse;
 mod pattern;
 mod rule;
 mod zoned;

@@ -1,15 +1,9 @@
 //! A cron expression as sets of civil times.
 
-use std::ops::Range;
-
-use croner::{Cron, Weekday, parser::CronParser};
+use croner::{Cron, Weekday};
 use jiff::civil::{Date, DateTime, Time};
 
-use super::error::{CronError, Fault};
-use super::field::Field;
-
-/// Longer expressions are refused, so that no text can keep the parser busy.
-const MAX_LEN: usize = 256;
+use super::error::Fault;
 
 /// A cron expression, read: which civil times match, with no zone in sight.
 ///
@@ -29,32 +23,25 @@ pub(super) struct Pattern {
 }
 
 impl Pattern {
-    pub(super) fn parse(text: &str) -> Result<Self, CronError> {
-        let parts = split(text)?;
-        let mut spelt = Vec::with_capacity(6);
-        let mut fixed = true;
-        for (field, part) in Field::ALL.into_iter().zip(&parts) {
-            spelt.push(spell(field, part)?);
-            if matches!(field, Field::Minute | Field::Hour) {
-                fixed &= part.text.bytes().all(|b| b.is_ascii_digit() || b == b',');
-            }
-        }
-        let Ok(cron) = CronParser::new().parse(&spelt.join(" ")) else {
-            return Err(blame(&parts));
-        };
+    /// What `cron` says, judged day by day and kept as sets.
+    ///
+    /// # Errors
+    ///
+    /// If no date ever matches.
+    pub(super) fn new(text: Box<str>, cron: &Cron, fixed: bool) -> Result<Self, Fault> {
         let pattern = Self {
-            text: canonical(text),
+            text,
             seconds: bits(&cron.pattern.seconds.values()),
             minutes: bits(&cron.pattern.minutes.values()),
             hours: u32::try_from(bits(&cron.pattern.hours.values())).unwrap_or_default(),
             months: u16::try_from(bits(&cron.pattern.months.values())).unwrap_or_default(),
             fixed,
-            days: day_table(&cron),
+            days: day_table(cron),
         };
         // The Gregorian calendar repeats after 400 years: what hasn't come by then never does.
         match pattern.first(Date::constant(2000, 1, 1).at(0, 0, 0, 0), Date::constant(2400, 1, 1)) {
             Some(_) => Ok(pattern),
-            None => Err(CronError::whole(Fault::Never)),
+            None => Err(Fault::Never),
         }
     }
 
@@ -73,11 +60,52 @@ impl Pattern {
         self.first(from, Date::MAX)
     }
 
-    fn first(&self, from: DateTime, last: Date) -> Option<DateTime> {
-        if self.matches_date(from.date()) {
-            if let Some(time) = self.time_at_or_after(from.time()) {
-                return Some(from.date().to_datetime(time));
+    /// How many civil times match in `[from, to)`.
+    pub(super) fn count(&self, from: DateTime, to: DateTime) -> u64 {
+        if to <= from {
+            return 0;
+        }
+        let partly =
+            |at: DateTime| if self.matches_date(at.date()) { self.times_before(at.time()) } else { 0 };
+        let daily =
+            u64::from(self.hours.count_ones() * self.minutes.count_ones() * self.seconds.count_ones());
+        // Whole days first: what precedes `from` on its day is too much, what precedes `to` on its is missing.
+        self.dates_between(from.date(), to.date()) * daily + partly(to) - partly(from)
+    }
+
+    /// How many dates match in `[from, to)`.
+    fn dates_between(&self, mut from: Date, to: Date) -> u64 {
+        let mut count = 0;
+        while from < to {
+            let mut days = self.days_of(from.year(), from.month()) & (u32::MAX << from.day());
+            if from.first_of_month() == to.first_of_month() {
+                days &= (1 << to.day()) - 1;
             }
+            count += u64::from(days.count_ones());
+            let Ok(next) = from.last_of_month().tomorrow() else { break };
+            from = next;
+        }
+        count
+    }
+
+    /// How many times of a day match before `time`.
+    fn times_before(&self, time: Time) -> u64 {
+        let below = |set: u64, at: i8| u64::from((set & ((1 << at) - 1)).count_ones());
+        let has = |set: u64, at: i8| set >> at & 1;
+        let (hours, minutes, seconds) = (u64::from(self.hours), self.minutes, self.seconds);
+        let in_minute = u64::from(seconds.count_ones());
+        let in_hour = u64::from(minutes.count_ones()) * in_minute;
+        below(hours, time.hour()) * in_hour
+            + has(hours, time.hour())
+                * (below(minutes, time.minute()) * in_minute
+                    + has(minutes, time.minute()) * below(seconds, time.second()))
+    }
+
+    fn first(&self, from: DateTime, last: Date) -> Option<DateTime> {
+        if self.matches_date(from.date())
+            && let Some(time) = self.time_at_or_after(from.time())
+        {
+            return Some(from.date().to_datetime(time));
         }
         let mut date = from.date().tomorrow().ok()?;
         while date <= last {
@@ -170,112 +198,4 @@ fn day_table(cron: &Cron) -> [u32; 28] {
 
 fn bits(values: &[u16]) -> u64 {
     values.iter().fold(0, |set, value| set | 1u64.checked_shl(u32::from(*value)).unwrap_or(0))
-}
-
-/// A field's text, in upper case, and where it stands in the expression.
-struct Part {
-    text: String,
-    span: Range<usize>,
-}
-
-impl Part {
-    fn items(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
-        let mut start = self.span.start;
-        self.text.split(',').map(move |item| {
-            let span = start..start + item.len();
-            start = span.end + 1;
-            (item, span)
-        })
-    }
-}
-
-/// Cuts an expression into its six fields, seconds first; a shorthand is replaced by what it stands for.
-fn split(text: &str) -> Result<Vec<Part>, CronError> {
-    if text.len() > MAX_LEN {
-        return Err(CronError::whole(Fault::TooLong));
-    }
-    let mut parts = words(text);
-    match parts.as_slice() {
-        [] => return Err(CronError::whole(Fault::Empty)),
-        [word] if word.text.starts_with('@') => {
-            let stands_for = match word.text.as_str() {
-                "@HOURLY" => "0 * * * *",
-                "@DAILY" | "@MIDNIGHT" => "0 0 * * *",
-                "@WEEKLY" => "0 0 * * 0",
-                "@MONTHLY" => "0 0 1 * *",
-                "@YEARLY" | "@ANNUALLY" => "0 0 1 1 *",
-                "@REBOOT" => return Err(CronError::at(Fault::Reboot, word.span.clone())),
-                _ => {
-                    let fault = Fault::Shorthand(printable(&text[word.span.clone()]));
-                    return Err(CronError::at(fault, word.span.clone()));
-                }
-            };
-            parts = words(stands_for);
-        }
-        _ => {}
-    }
-    match parts.len() {
-        5 => parts.insert(0, Part { text: "0".to_owned(), span: 0..0 }),
-        6 => {}
-        n => return Err(CronError::whole(Fault::Fields(n))),
-    }
-    Ok(parts)
-}
-
-fn words(text: &str) -> Vec<Part> {
-    let mut words = Vec::new();
-    let mut end = 0;
-    for word in text.split_ascii_whitespace() {
-        // The word is a part of `text` at or after `end`.
-        let start = end + text[end..].find(word).unwrap_or(0);
-        end = start + word.len();
-        words.push(Part { text: word.to_ascii_uppercase(), span: start..end });
-    }
-    words
-}
-
-/// A field as croner takes it.
-fn spell(field: Field, part: &Part) -> Result<String, CronError> {
-    if part.text == "?" && matches!(field, Field::Day | Field::Weekday) {
-        return Ok("*".to_owned());
-    }
-    let mut items = Vec::new();
-    for (item, span) in part.items() {
-        if item.is_empty() {
-            return Err(CronError::at(Fault::EmptyItem(field), part.span.clone()));
-        }
-        match field.spell(item) {
-            Some(spelt) => items.push(spelt),
-            None => return Err(CronError::at(Fault::Item(printable(item), field), span)),
-        }
-    }
-    // croner takes the two for `LW` alone.
-    if ["L", "LW"].iter().all(|last| items.iter().any(|item| item == last)) {
-        return Err(CronError::at(Fault::LastTwice, part.span.clone()));
-    }
-    Ok(items.join(","))
-}
-
-/// Finds the list item that croner refuses, by trying each alone.
-fn blame(parts: &[Part]) -> CronError {
-    for (index, (field, part)) in Field::ALL.into_iter().zip(parts).enumerate() {
-        for (item, span) in part.items() {
-            let mut alone = ["*"; 6].map(str::to_owned);
-            alone[index] = field.spell(item).unwrap_or_default();
-            if CronParser::new().parse(&alone.join(" ")).is_err() {
-                return CronError::at(Fault::Item(printable(item), field), span);
-            }
-        }
-    }
-    CronError::whole(Fault::Fields(parts.len()))
-}
-
-fn canonical(text: &str) -> Box<str> {
-    let words: Vec<String> = text.split_ascii_whitespace().map(str::to_ascii_uppercase).collect();
-    words.join(" ").into()
-}
-
-/// The start of `text` with control characters escaped, so that an error message can't drive a terminal.
-fn printable(text: &str) -> String {
-    text.chars().take(40).flat_map(char::escape_debug).collect()
 }

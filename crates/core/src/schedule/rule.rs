@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::error::CronError;
+use super::parse::parse;
 use super::pattern::Pattern;
 use super::zoned;
 
@@ -32,7 +33,7 @@ impl Schedule {
     ///
     /// If the text is no cron expression, or one that no date ever matches.
     pub fn cron(expression: &str, zone: TimeZone) -> Result<Self, CronError> {
-        Ok(Self { zone, kind: Kind::Cron(Pattern::parse(expression)?) })
+        Ok(Self { zone, kind: Kind::Cron(parse(expression)?) })
     }
 
     /// Once, at an instant; fractions of a millisecond are rounded up, so that nothing is ever early.
@@ -67,6 +68,55 @@ impl Schedule {
         }
     }
 
+    /// The occurrences after `after`, up to and including `until`, at most `max` of them.
+    pub fn occurrences(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        max: usize,
+    ) -> impl Iterator<Item = Timestamp> + '_ {
+        let within = move |instant: &Timestamp| *instant <= until;
+        std::iter::successors(self.next(after).filter(within), move |last| self.next(*last).filter(within))
+            .take(max)
+    }
+
+    /// The newest occurrence after `after`, up to and including `upto`.
+    ///
+    /// The work is bounded by the logarithm of the time between.
+    #[must_use]
+    pub fn newest(&self, after: Timestamp, upto: Timestamp) -> Option<Timestamp> {
+        let mut found = self.next(after).filter(|first| *first <= upto)?;
+        // Nothing lies after `bound`, up to `upto`.
+        let mut bound = upto;
+        loop {
+            let between = bound.duration_since(found);
+            // Occurrences are whole milliseconds.
+            if between < SignedDuration::from_millis(1) {
+                return Some(found);
+            }
+            let middle = found.checked_add(between / 2).ok()?;
+            match self.next(middle).filter(|next| *next <= upto) {
+                Some(next) => found = next,
+                None => bound = middle,
+            }
+        }
+    }
+
+    /// How many occurrences there are after `after`, up to and including `upto`.
+    ///
+    /// They are counted by calendar arithmetic, not one by one.
+    #[must_use]
+    pub fn count_between(&self, after: Timestamp, upto: Timestamp) -> u64 {
+        match &self.kind {
+            Kind::At(instant) => u64::from(*instant > after && *instant <= upto),
+            Kind::Every(period) => milliseconds(*period).map_or(0, |period| {
+                let slot = |instant| floor_millisecond(instant).div_euclid(period);
+                u64::try_from(slot(upto) - slot(after)).unwrap_or(0)
+            }),
+            Kind::Cron(pattern) => zoned::count(pattern, &self.zone, after, upto),
+        }
+    }
+
     /// Kind, expression and zone as one line of text: the same as long as the schedule is.
     ///
     /// It is kept with the record, to notice that a job's schedule was edited.
@@ -81,7 +131,11 @@ impl Schedule {
 
     /// The zone's IANA name, or what else tells it from others.
     fn zone_name(&self) -> String {
-        self.zone.iana_name().map_or_else(|| format!("{:?}", self.zone), str::to_owned)
+        match (self.zone.iana_name(), self.zone.to_fixed_offset()) {
+            (Some(name), _) => name.to_owned(),
+            (None, Ok(offset)) => offset.to_string(),
+            (None, Err(_)) => format!("{:?}", self.zone),
+        }
     }
 }
 

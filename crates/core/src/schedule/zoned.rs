@@ -18,14 +18,21 @@ const LONGEST_FOLD: SignedDuration = SignedDuration::from_hours(52);
 
 /// The first occurrence strictly after `after`.
 pub(super) fn next(pattern: &Pattern, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {
-    // Patterns, offsets and transitions are whole seconds.
-    let second = i64::try_from(after.as_nanosecond().div_euclid(1_000_000_000)).ok()?;
-    // Only the first representable second may be cut off.
-    let floor = Timestamp::from_second(second).unwrap_or(after);
     if pattern.is_fixed() {
-        next_fixed(pattern, zone, floor)
+        next_fixed(pattern, zone, floor_second(after))
     } else {
-        next_cadence(pattern, zone, Timestamp::from_second(second.checked_add(1)?).ok()?)
+        next_cadence(pattern, zone, following_second(after)?)
+    }
+}
+
+/// How many occurrences there are after `after`, up to and including `upto`.
+pub(super) fn count(pattern: &Pattern, zone: &TimeZone, after: Timestamp, upto: Timestamp) -> u64 {
+    if upto <= after {
+        0
+    } else if pattern.is_fixed() {
+        count_fixed(pattern, zone, floor_second(after), floor_second(upto))
+    } else {
+        count_cadence(pattern, zone, after, upto)
     }
 }
 
@@ -55,6 +62,45 @@ fn next_cadence(pattern: &Pattern, zone: &TimeZone, mut from: Timestamp) -> Opti
     }
 }
 
+fn count_fixed(pattern: &Pattern, zone: &TimeZone, after: Timestamp, upto: Timestamp) -> u64 {
+    let Some(from) = not_shown_until(zone, after) else { return 0 };
+    let to = not_shown_until(zone, upto).unwrap_or(DateTime::MAX);
+    let mut count = pattern.count(from, to);
+    for transition in zone.following(after).map(|transition| transition.timestamp()) {
+        if transition > upto {
+            break;
+        }
+        let skipped = offset_before(zone, transition).to_datetime(transition).max(from);
+        let reached = zone.to_datetime(transition).saturating_add(SignedDuration::from_secs(1));
+        // All the times in a gap, and the one at its end, are one instant.
+        count = count.saturating_sub(pattern.count(skipped, reached).saturating_sub(1));
+    }
+    count
+}
+
+fn count_cadence(pattern: &Pattern, zone: &TimeZone, after: Timestamp, upto: Timestamp) -> u64 {
+    let Some(mut from) = following_second(after) else { return 0 };
+    let end = following_second(upto).unwrap_or(Timestamp::MAX);
+    let mut count = 0;
+    while from < end {
+        let offset = zone.to_offset(from);
+        let until = zone.following(from).next().map_or(end, |transition| transition.timestamp().min(end));
+        count += pattern.count(offset.to_datetime(from), offset.to_datetime(until));
+        from = until;
+    }
+    count
+}
+
+/// Patterns, offsets and transitions are whole seconds, and so the rest of a second changes nothing.
+fn floor_second(instant: Timestamp) -> Timestamp {
+    let second = i64::try_from(instant.as_nanosecond().div_euclid(1_000_000_000));
+    second.ok().and_then(|second| Timestamp::from_second(second).ok()).unwrap_or(instant)
+}
+
+fn following_second(instant: Timestamp) -> Option<Timestamp> {
+    floor_second(instant).checked_add(SignedDuration::from_secs(1)).ok()
+}
+
 /// The least civil second that the zone's clocks have neither shown nor passed at `after` or before.
 ///
 /// That is the second after what they show at `after`, save in a fold: there they had been further already.
@@ -71,7 +117,7 @@ fn not_shown_until(zone: &TimeZone, after: Timestamp) -> Option<DateTime> {
     Some(civil)
 }
 
-fn offset_before(zone: &TimeZone, transition: Timestamp) -> Offset {
+pub(super) fn offset_before(zone: &TimeZone, transition: Timestamp) -> Offset {
     let before = transition.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(transition);
     zone.to_offset(before)
 }

@@ -1,0 +1,3 @@
+//! Schedules and the agenda against oracles that share no code with them.
+
+mod agenda;

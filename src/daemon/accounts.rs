@@ -1,0 +1,68 @@
+//! Each account with what its calls need: a client, tokens, and a gate.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use calloff_core::config;
+use calloff_core::ids::AccountName;
+use secrecy::SecretString;
+
+use crate::clock::SharedClock;
+use crate::zoho::{Client, Credentials, Gate, Redactor, Tokens, Transport};
+
+/// One account, ready to be called.
+#[derive(Debug)]
+pub struct Access {
+    /// The account's name.
+    pub name: AccountName,
+    /// Its backup endpoints.
+    pub client: Client,
+    /// Its tokens.
+    pub tokens: Tokens,
+    /// What keeps its calls within bounds.
+    pub gate: Gate,
+}
+
+/// What accounts need from outside.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// How requests reach Zoho.
+    pub transport: Arc<dyn Transport>,
+    /// The wall clock.
+    pub clock: SharedClock,
+    /// Uniform in `0.0..1.0`.
+    pub dice: fn() -> f64,
+}
+
+impl Access {
+    /// Prepares an account; tokens are cached below the state folder. Nothing is sent yet.
+    #[must_use]
+    pub fn new(
+        account: &config::Account,
+        client_secret: SecretString,
+        refresh_token: SecretString,
+        state: &Path,
+        surroundings: &Surroundings,
+    ) -> Self {
+        let Surroundings { transport, clock, dice } = surroundings;
+        let redactor = Redactor::new(vec![client_secret.clone(), refresh_token.clone()]);
+        let credentials = Credentials { client_id: account.client_id.clone(), client_secret, refresh_token };
+        Self {
+            name: account.name.clone(),
+            client: Client::new(account, Arc::clone(transport), Arc::clone(clock), redactor.clone()),
+            tokens: Tokens::new(
+                account,
+                credentials,
+                state,
+                Arc::clone(transport),
+                Arc::clone(clock),
+                redactor,
+            ),
+            gate: Gate::new(account.concurrency, *dice),
+        }
+    }
+}
+
+/// The accounts of a configuration, by name.
+pub type Accounts = BTreeMap<AccountName, Arc<Access>>;

@@ -1,0 +1,101 @@
+//! Which job to look at next: a heap over all jobs, so that a look costs nothing when nothing is due.
+//!
+//! What a job's schedule asks for is decided by [`calloff_core::agenda`]; this keeps the jobs' cursors and knows
+//! which of them are busy. A job has one run under way at most: what becomes due meanwhile is looked at when that
+//! run has made its last call, by the rules for downtime.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use calloff_core::agenda::{self, Decision, Entry};
+use calloff_core::config::Job;
+use jiff::Timestamp;
+
+/// The jobs and where each schedule stands.
+#[derive(Debug, Default)]
+pub struct Agenda {
+    jobs: Vec<Armed>,
+    /// One entry for each job that is idle and has an occurrence to come.
+    wakes: BinaryHeap<Reverse<(Timestamp, usize)>>,
+}
+
+#[derive(Debug)]
+struct Armed {
+    job: Arc<Job>,
+    cursor: Timestamp,
+    /// Since when it has been idle.
+    idle_since: Timestamp,
+}
+
+/// A job with something to do. It is busy until it is [settled](Agenda::settle).
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// Its place in the agenda.
+    pub place: usize,
+    /// The job.
+    pub job: Arc<Job>,
+    /// Where its schedule stands.
+    pub cursor: Timestamp,
+    /// What to do.
+    pub decision: Decision,
+}
+
+impl Agenda {
+    /// An agenda of jobs, each with where its schedule stands.
+    #[must_use]
+    pub fn new(jobs: impl IntoIterator<Item = (Arc<Job>, Timestamp)>, now: Timestamp) -> Self {
+        let mut agenda = Self::default();
+        for (job, cursor) in jobs {
+            agenda.jobs.push(Armed { job, cursor, idle_since: now });
+            agenda.arm(agenda.jobs.len() - 1, now);
+        }
+        agenda
+    }
+
+    /// The jobs that have something to do now. `awake_since` is when the process last began to look without a gap.
+    pub fn due(&mut self, now: Timestamp, awake_since: Timestamp) -> Vec<Due> {
+        let mut due = vec![];
+        while let Some(&Reverse((wake, place))) = self.wakes.peek() {
+            if wake > now {
+                break;
+            }
+            self.wakes.pop();
+            let armed = &self.jobs[place];
+            let ready_since = armed.idle_since.max(awake_since);
+            let decision = agenda::decide(&Entry::from(armed.job.as_ref()), armed.cursor, ready_since, now);
+            if decision.cursor().is_some() {
+                due.push(Due { place, job: Arc::clone(&armed.job), cursor: armed.cursor, decision });
+            } else if let Some(next) = decision.next {
+                self.wakes.push(Reverse((next.fire_at, place)));
+            }
+        }
+        due
+    }
+
+    /// Says that a job is idle again, and where its schedule stands now.
+    pub fn settle(&mut self, place: usize, cursor: Timestamp, now: Timestamp) {
+        let armed = &mut self.jobs[place];
+        armed.cursor = cursor;
+        armed.idle_since = now;
+        self.arm(place, now);
+    }
+
+    /// When the next job becomes due, as far as the idle ones go.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.wakes.peek().map(|Reverse((wake, _))| *wake)
+    }
+
+    fn arm(&mut self, place: usize, now: Timestamp) {
+        let armed = &self.jobs[place];
+        let entry = Entry::from(armed.job.as_ref());
+        let decision = agenda::decide(&entry, armed.cursor, armed.idle_since, now);
+        // Something that is due already is found by the next look.
+        let wake =
+            if decision.cursor().is_some() { Some(now) } else { decision.next.map(|next| next.fire_at) };
+        if let Some(wake) = wake {
+            self.wakes.push(Reverse((wake, place)));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The scheduling loop: on each beat it asks the agenda what is due, and has it done.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
+
+use super::agenda::{Agenda, Due};
+use super::beat::{Beat, SILENCE};
+use super::runner::Runner;
+use super::watch::ClockWatch;
+use crate::store::Interrupted;
+
+/// What the loop works with.
+#[derive(Debug)]
+pub struct Engine {
+    runner: Runner,
+    agenda: Agenda,
+    watch: ClockWatch,
+    /// How long finished runs are kept.
+    keep: Duration,
+    tasks: JoinSet<()>,
+    /// Which job each task keeps busy, and where its schedule stands after that.
+    busy: HashMap<Id, (usize, Timestamp)>,
+    /// Tasks tell here that their jobs are idle again.
+    freed: (mpsc::UnboundedSender<Freed>, mpsc::UnboundedReceiver<Freed>),
+}
+
+/// A task will make no more calls; its job's schedule stands at this instant.
+type Freed = (Id, Timestamp);
+
+impl Engine {
+    /// A loop over these jobs, which first takes up what was interrupted.
+    #[must_use]
+    pub fn new(runner: Runner, agenda: Agenda, interrupted: Vec<Interrupted>, keep: Duration) -> Self {
+        let watch = ClockWatch::new(runner.worker.clock.now());
+        let mut tasks = JoinSet::new();
+        for interrupted in interrupted {
+            let runner = runner.clone();
+            tasks.spawn(async move { drop(runner.take_up(interrupted).await) });
+        }
+        Self { runner, agenda, watch, keep, tasks, busy: HashMap::new(), freed: mpsc::unbounded_channel() }
+    }
+
+    /// Works until the runner's worker is stopped, then lets what is under way finish, for `grace` at most.
+    pub async fn run(mut self, mut beats: mpsc::Receiver<Beat>, grace: Duration) {
+        let stop = self.runner.worker.stop.clone();
+        let mut silent_at = Instant::now() + SILENCE;
+        self.look();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some((id, cursor)) = self.freed.1.recv() => self.settle(id, Some(cursor)),
+                Some(ended) = self.tasks.join_next_with_id() => self.joined(ended),
+                Some(beat) = beats.recv() => {
+                    silent_at = Instant::now() + SILENCE;
+                    match beat {
+                        Beat::Look => self.look(),
+                        Beat::Prune => self.prune(),
+                    }
+                }
+                () = tokio::time::sleep_until(silent_at) => {
+                    silent_at = Instant::now() + SILENCE;
+                    tracing::warn!(event = "beat.silent", "the alarm is silent: looking without it");
+                    self.look();
+                }
+            }
+        }
+        self.drain(grace).await;
+    }
+
+    fn look(&mut self) {
+        let now = self.runner.worker.clock.now();
+        let awake_since = self.watch.look(now);
+        for due in self.agenda.due(now, awake_since) {
+            self.fire(due);
+        }
+    }
+
+    fn fire(&mut self, due: Due) {
+        let runner = self.runner.clone();
+        let freed = self.freed.0.clone();
+        let busy = (due.place, due.decision.cursor().unwrap_or(due.cursor));
+        let task = self.tasks.spawn(async move {
+            let id = tokio::task::id();
+            // Without the loop there is nobody left to tell.
+            runner
+                .fire(due, |cursor| {
+                    let _ = freed.send((id, cursor));
+                })
+                .await;
+        });
+        self.busy.insert(task.id(), busy);
+    }
+
+    fn settle(&mut self, id: Id, cursor: Option<Timestamp>) {
+        if let Some((place, expected)) = self.busy.remove(&id) {
+            self.agenda.settle(place, cursor.unwrap_or(expected), self.runner.worker.clock.now());
+        }
+    }
+
+    fn joined(&mut self, ended: Result<(Id, ()), JoinError>) {
+        if let Err(error) = ended {
+            tracing::error!(event = "run.defect", %error, "a run ended in a defect; it is taken up at the next start");
+            self.settle(error.id(), None);
+        }
+    }
+
+    fn prune(&mut self) {
+        let keep = SignedDuration::try_from(self.keep).unwrap_or(SignedDuration::MAX);
+        let horizon = self.runner.worker.clock.now().saturating_sub(keep).unwrap_or(Timestamp::MIN);
+        let store = self.runner.worker.store.clone();
+        self.tasks.spawn(async move {
+            match store.prune(horizon).await {
+                Ok(runs) => {
+                    tracing::debug!(event = "store.pruned", runs, %horizon, "old runs are forgotten");
+                }
+                Err(error) => {
+                    tracing::warn!(event = "store.pruned", %error, "old runs could not be forgotten");
+                }
+            }
+        });
+    }
+
+    async fn drain(mut self, grace: Duration) {
+        let left = self.tasks.len();
+        tracing::info!(event = "daemon.stopping", under_way = left, "stopping: nothing new starts");
+        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(grace, drained).await.is_err() {
+            tracing::warn!(
+                event = "daemon.grace_over",
+                left = self.tasks.len(),
+                "the grace period is over; what is left is taken up at the next start"
+            );
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! From what is due to what is done: claims, begins and carries out runs, for the daemon and for the commands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use calloff_core::agenda::{self, DueRun};
+use calloff_core::config::Job;
+use calloff_core::ids::{AccountName, BackupId, RunId};
+use calloff_core::outcome::{self, Outcome};
+use calloff_core::retry::RetryPolicy;
+use calloff_core::run::{MANUAL_JOB, Run, RunState, Target, Trigger};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::accounts::Accounts;
+use super::agenda::Due;
+use super::worker::{Ended, Worker};
+use crate::store::{Claim, Claimed, Interrupted, Missed, NewRun, StoreError};
+
+/// How long a due cancel waits for the record before it goes ahead without: a missed cancel is worse than a
+/// repeated one.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What runs are made from.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    /// Carries out runs.
+    pub worker: Worker,
+    /// The accounts, by name.
+    pub accounts: Arc<Accounts>,
+    /// How the loaded jobs are retried, by name.
+    pub retries: Arc<BTreeMap<String, RetryPolicy>>,
+    /// How a run is retried that no loaded job stands for.
+    pub default_retry: RetryPolicy,
+}
+
+/// What came of something due.
+#[derive(Debug, Default)]
+pub struct Fired {
+    /// The row that stands for what was missed.
+    pub missed: Option<Run>,
+    /// The run, unless another process has claimed it.
+    pub ended: Option<Ended>,
+}
+
+impl Runner {
+    /// Does what is due, once it is claimed. `freed` is called with where the job's schedule stands, as soon as no
+    /// more calls will be made.
+    pub async fn fire(&self, due: Due, freed: impl FnOnce(Timestamp)) -> Fired {
+        let claim = self.claim(&due);
+        let missed = claim.missed.as_ref().map(|missed| missed_run(&due.job, missed, claim.now));
+        let run = claim.run.as_ref().map(started);
+        let to = claim.to;
+        let claiming = self.worker.store.claim(claim);
+        let claimed = match tokio::time::timeout(PATIENCE, claiming).await {
+            Ok(Ok(claimed)) => claimed,
+            Ok(Err(error)) => {
+                tracing::error!(event = "run.unclaimed", job = %due.job.name, %error, "going ahead without a record");
+                Claimed::Ours
+            }
+            Err(_) => {
+                tracing::error!(
+                    event = "run.unclaimed",
+                    job = %due.job.name,
+                    "the record is busy: going ahead, to be recorded later"
+                );
+                Claimed::Ours
+            }
+        };
+        match claimed {
+            Claimed::Lost(cursor) => {
+                freed(cursor);
+                return Fired::default();
+            }
+            Claimed::Unknown => {
+                tracing::warn!(event = "run.unclaimed", job = %due.job.name, "the record has forgotten the job");
+            }
+            Claimed::Ours => {}
+        }
+        if let Some(missed) = &missed {
+            tracing::error!(event = "run.missed", run_id = %missed.run_id, job = missed.job, account = %missed.account,
+                occurrence = missed.occurrence.map(tracing::field::display), missed = missed.missed,
+                "occurrences passed while nothing could run them");
+        }
+        let Some((run, access)) = run.zip(self.accounts.get(&due.job.account)) else {
+            freed(to);
+            return Fired { missed, ended: None };
+        };
+        let ended = self.worker.carry_out(Arc::clone(access), run, due.job.retry, || freed(to)).await;
+        Fired { missed, ended: Some(ended) }
+    }
+
+    /// Runs a job now, whatever its schedule says.
+    ///
+    /// # Errors
+    ///
+    /// If the run can't be put on record; then nothing is sent.
+    pub async fn trigger(&self, job: &Job, reason: Option<String>) -> Result<Option<Ended>, StoreError> {
+        let run = self.manual(job.name.as_str(), &job.account, &job.backups, reason);
+        self.begin(run, job.retry).await
+    }
+
+    /// Cancels backups that no job names.
+    ///
+    /// # Errors
+    ///
+    /// If the run can't be put on record; then nothing is sent.
+    pub async fn cancel(
+        &self,
+        account: &AccountName,
+        backups: &[BackupId],
+        reason: Option<String>,
+    ) -> Result<Option<Ended>, StoreError> {
+        self.begin(self.manual(MANUAL_JOB, account, backups, reason), self.default_retry).await
+    }
+
+    /// Takes up a run whose process ended before it did. What it had tried before counts in its record, not
+    /// against its new attempts.
+    pub async fn take_up(&self, Interrupted { run }: Interrupted) -> Option<Ended> {
+        let Some(access) = self.accounts.get(&run.account) else {
+            tracing::error!(event = "run.orphaned", run_id = %run.run_id, job = run.job, account = %run.account,
+                "an interrupted run can't be taken up: its account is not configured; put it back to finish the run");
+            return None;
+        };
+        tracing::warn!(event = "run.taken_up", run_id = %run.run_id, job = run.job, account = %run.account,
+            "a run that was interrupted is taken up");
+        let policy = self.retries.get(&run.job).copied().unwrap_or(self.default_retry);
+        Some(self.worker.carry_out(Arc::clone(access), run, policy, || ()).await)
+    }
+
+    async fn begin(&self, run: NewRun, policy: RetryPolicy) -> Result<Option<Ended>, StoreError> {
+        let Some(access) = self.accounts.get(&run.account) else { return Ok(None) };
+        self.worker.store.begin(run.clone()).await?;
+        Ok(Some(self.worker.carry_out(Arc::clone(access), started(&run), policy, || ()).await))
+    }
+
+    fn manual(
+        &self,
+        job: &str,
+        account: &AccountName,
+        backups: &[BackupId],
+        reason: Option<String>,
+    ) -> NewRun {
+        NewRun {
+            run_id: new_run_id(),
+            job: job.to_owned(),
+            account: account.clone(),
+            trigger: Trigger::Manual,
+            occurrence: None,
+            due_at: None,
+            started_at: self.worker.clock.now(),
+            reason,
+            backups: backups.to_vec(),
+        }
+    }
+
+    fn claim(&self, due: &Due) -> Claim {
+        let now = self.worker.clock.now();
+        let Due { job, cursor, decision, .. } = due;
+        Claim {
+            job: job.name.clone(),
+            from: *cursor,
+            to: decision.cursor().unwrap_or(*cursor),
+            // The missed ones come first in time, and so do their IDs.
+            missed: decision.missed.map(|missed| missing(job, &missed)),
+            run: decision.run.map(|run| scheduled(job, &run, now)),
+            now,
+        }
+    }
+}
+
+/// An ID that sorts by the time it was made; a database sorts its runs by them.
+fn new_run_id() -> RunId {
+    RunId::new(Uuid::now_v7())
+}
+
+fn scheduled(job: &Job, due: &DueRun, now: Timestamp) -> NewRun {
+    NewRun {
+        run_id: new_run_id(),
+        job: job.name.as_str().to_owned(),
+        account: job.account.clone(),
+        trigger: match due.trigger {
+            agenda::Trigger::Schedule => Trigger::Schedule,
+            agenda::Trigger::CatchUp => Trigger::CatchUp,
+        },
+        occurrence: Some(due.occurrence),
+        due_at: Some(due.fire_at),
+        started_at: now,
+        reason: None,
+        backups: job.backups.clone(),
+    }
+}
+
+fn missing(job: &Job, missed: &agenda::Missed) -> Missed {
+    let catch_up = humantime::format_duration(job.catch_up);
+    let reason = match missed.count {
+        1 => format!("nothing could run it at {}; catch_up is {catch_up}", missed.newest),
+        count => format!(
+            "nothing could run these {count}, from {} to {}; at most the newest one is caught up with, within {catch_up}",
+            missed.oldest, missed.newest
+        ),
+    };
+    Missed {
+        run_id: new_run_id(),
+        account: job.account.clone(),
+        newest: missed.newest,
+        count: missed.count,
+        reason,
+        backups: job.backups.clone(),
+    }
+}
+
+/// The run as it is at its beginning.
+fn started(new: &NewRun) -> Run {
+    Run {
+        run_id: new.run_id,
+        job: new.job.clone(),
+        account: new.account.clone(),
+        trigger: new.trigger,
+        occurrence: new.occurrence,
+        state: RunState::Running,
+        started_at: Some(new.started_at),
+        finished_at: None,
+        lateness_ms: new.due_at.map(|due| new.started_at.as_millisecond() - due.as_millisecond()),
+        missed: None,
+        reason: new.reason.clone(),
+        targets: new.backups.iter().cloned().map(Target::pending).collect(),
+    }
+}
+
+/// The row for what was missed, as the record has it.
+fn missed_run(job: &Job, missed: &Missed, now: Timestamp) -> Run {
+    let target = |backup: &BackupId| Target {
+        outcome: Some(Outcome::Missed),
+        reason: Some(missed.reason.clone()),
+        hint: outcome::hint(Outcome::Missed, None).map(str::to_owned),
+        ..Target::pending(backup.clone())
+    };
+    Run {
+        run_id: missed.run_id,
+        job: job.name.as_str().to_owned(),
+        account: missed.account.clone(),
+        trigger: Trigger::Schedule,
+        occurrence: Some(missed.newest),
+        state: RunState::Missed,
+        started_at: None,
+        finished_at: Some(now),
+        lateness_ms: None,
+        missed: Some(missed.count),
+        reason: None,
+        targets: missed.backups.iter().map(target).collect(),
+    }
+}

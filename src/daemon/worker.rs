@@ -1,0 +1,289 @@
+//! Carries out one run: pursues its targets side by side, and records how each ended before anyone is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use calloff_core::breaker::Health;
+use calloff_core::ids::RunId;
+use calloff_core::outcome::{self, Outcome, Reply, Standing, Verdict};
+use calloff_core::retry::{Event, Limit, Next, Pursuit, RetryPolicy};
+use calloff_core::run::{Run, RunState, Target};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::accounts::Access;
+use crate::clock::SharedClock;
+use crate::store::{Attempt, Store};
+use crate::zoho::{AccessToken, Entered, TokenError};
+
+/// Carries out runs. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// Where outcomes go.
+    pub store: Store,
+    /// The wall clock.
+    pub clock: SharedClock,
+    /// Uniform in `0.0..1.0`.
+    pub dice: fn() -> f64,
+    /// Cancelled when nothing new is to be sent; requests under way still finish.
+    pub stop: CancellationToken,
+}
+
+/// How a run came to its end here.
+#[derive(Debug)]
+pub enum Ended {
+    /// Every target has its outcome, on record.
+    Complete(Run),
+    /// Stopped: what has no outcome is taken up at the next start.
+    Stopped(Run),
+    /// Every target that could be pursued was, but not all outcomes could be recorded.
+    Unrecorded(Run),
+}
+
+impl Worker {
+    /// Pursues every target of the run that has no outcome yet. `freed` is called when no more calls will be made,
+    /// which may be before the last outcome is on record.
+    pub async fn carry_out(
+        &self,
+        access: Arc<Access>,
+        mut run: Run,
+        policy: RetryPolicy,
+        freed: impl FnOnce(),
+    ) -> Ended {
+        tracing::debug!(event = "run.start", run_id = %run.run_id, job = run.job, account = %run.account,
+            trigger = run.trigger.as_str(), occurrence = run.occurrence.map(tracing::field::display),
+            lateness_ms = run.lateness_ms, targets = run.targets.len(), "a run begins");
+        let mut pursuits = JoinSet::new();
+        for (position, target) in
+            run.targets.iter().enumerate().filter(|(_, target)| target.outcome.is_none())
+        {
+            let worker = self.clone();
+            let pursued = Pursued {
+                access: Arc::clone(&access),
+                run_id: run.run_id,
+                job: run.job.clone(),
+                position,
+                target: target.clone(),
+                last: None,
+            };
+            pursuits.spawn(async move { worker.pursue(pursued, policy).await });
+        }
+        let mut recordings = JoinSet::new();
+        while let Some(pursued) = pursuits.join_next().await {
+            // A pursuit that panicked leaves its target without an outcome: it is taken up at the next start.
+            let Ok(Some(pursued)) = pursued else { continue };
+            let worker = self.clone();
+            recordings.spawn(async move { worker.record(pursued).await });
+        }
+        freed();
+        let mut unrecorded = false;
+        while let Some(recorded) = recordings.join_next().await {
+            match recorded {
+                Ok(Ok((position, target))) => run.targets[position] = target,
+                _ => unrecorded = true,
+            }
+        }
+        self.close(run, unrecorded)
+    }
+
+    fn close(&self, mut run: Run, unrecorded: bool) -> Ended {
+        if unrecorded {
+            return Ended::Unrecorded(run);
+        }
+        if run.targets.iter().any(|target| target.outcome.is_none()) {
+            return Ended::Stopped(run);
+        }
+        run.state = RunState::of(run.targets.iter().filter_map(|target| target.outcome));
+        run.finished_at = Some(self.clock.now());
+        tracing::debug!(event = "run.end", run_id = %run.run_id, job = run.job, account = %run.account,
+            state = run.state.as_str(), "a run has ended");
+        Ended::Complete(run)
+    }
+
+    /// Tries until the target has an outcome; `None` if a stop came first.
+    async fn pursue(&self, mut pursued: Pursued, policy: RetryPolicy) -> Option<Pursued> {
+        let begun = Instant::now();
+        let mut pursuit = Pursuit::new(policy);
+        let mut refused: Option<AccessToken> = None;
+        loop {
+            let access = Arc::clone(&pursued.access);
+            let line = tokio::time::timeout(pursuit.time_left(begun.elapsed()), access.gate.enter());
+            let entered = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                entered = line => entered,
+            };
+            let next = match entered {
+                Ok(entered) => {
+                    let (event, token) = self.attempt(&mut pursued, entered, refused.take()).await;
+                    refused = token;
+                    pursuit.step(event, begun.elapsed(), (self.dice)())
+                }
+                Err(_) => Next::GiveUp(Limit::Time),
+            };
+            match next {
+                Next::RenewToken => {}
+                Next::Stop(outcome) => return Some(pursued.end(outcome, None)),
+                Next::GiveUp(limit) => {
+                    let reason = ran_out(limit, &policy, pursued.target.attempts);
+                    return Some(pursued.end(Outcome::Exhausted, Some(reason)));
+                }
+                Next::TryAfter(wait) => {
+                    self.note_attempt(&mut pursued, wait);
+                    tokio::select! {
+                        biased;
+                        () = self.stop.cancelled() => return None,
+                        () = tokio::time::sleep(wait) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes one call, if there is a token for it. Gives back the token if it was refused.
+    async fn attempt(
+        &self,
+        pursued: &mut Pursued,
+        entered: Entered<'_>,
+        refused: Option<AccessToken>,
+    ) -> (Event, Option<AccessToken>) {
+        let access = Arc::clone(&pursued.access);
+        let token = match refused {
+            Some(refused) => access.tokens.renew(&refused).await,
+            None => access.tokens.current().await,
+        };
+        let token = match token {
+            Ok(token) => token,
+            Err(error) => return (pursued.note_no_token(error), None),
+        };
+        let (sent_at, sent) = (self.clock.now(), Instant::now());
+        let reply = access.client.cancel(&token, &pursued.target.backup).await;
+        let verdict = outcome::judge_cancel(&reply);
+        entered.leave(match verdict {
+            Verdict::Transient(asked) => Health::Failed(asked),
+            Verdict::End(_) | Verdict::TokenRefused => Health::Answered,
+        });
+        pursued.note_reply(reply, sent_at, sent.elapsed());
+        match verdict {
+            Verdict::TokenRefused => {
+                self.note_attempt(pursued, Duration::ZERO);
+                (Event::Judged(verdict), Some(token))
+            }
+            Verdict::End(_) => {
+                token.accepted();
+                (Event::Judged(verdict), None)
+            }
+            Verdict::Transient(_) => (Event::Judged(verdict), None),
+        }
+    }
+
+    /// Puts an attempt that will be followed by another on record, without waiting for it.
+    fn note_attempt(&self, pursued: &mut Pursued, wait: Duration) {
+        let Some(attempt) = pursued.last.take() else { return };
+        tracing::debug!(event = "target.attempt", run_id = %pursued.run_id, job = pursued.job,
+            account = %pursued.access.name, backup = %pursued.target.backup, attempt = attempt.number,
+            http_status = attempt.http_status, code = attempt.code, message = attempt.message,
+            took_ms = attempt.took_ms, retry_in_ms = millis(wait), "an attempt failed; another follows");
+        let (store, run_id, position) = (self.store.clone(), pursued.run_id, pursued.position);
+        // If it can't be recorded the writer says so; the outcome still counts the attempts.
+        tokio::spawn(async move { drop(store.attempted(run_id, position, attempt).await) });
+    }
+
+    async fn record(&self, pursued: Pursued) -> Result<(usize, Target), crate::store::StoreError> {
+        let Pursued { access, run_id, job, position, target, last } = pursued;
+        let recorded = self.store.ended(run_id, position, target.clone(), last, self.clock.now()).await;
+        if let Err(error) = recorded {
+            tracing::error!(event = "target.unrecorded", %run_id, job, account = %access.name,
+                backup = %target.backup, outcome = target.outcome.map(Outcome::as_str), %error,
+                "an outcome could not be recorded");
+            return Err(error);
+        }
+        announce(run_id, &job, &access, &target);
+        Ok((position, target))
+    }
+}
+
+/// One target on its way.
+#[derive(Debug)]
+struct Pursued {
+    access: Arc<Access>,
+    run_id: RunId,
+    job: String,
+    position: usize,
+    target: Target,
+    /// The last call made, until it is on record.
+    last: Option<Attempt>,
+}
+
+impl Pursued {
+    fn note_reply(&mut self, reply: Reply, sent_at: jiff::Timestamp, took: Duration) {
+        let (http_status, code, message) = match reply {
+            Reply::Answer(answer) => (Some(answer.status), answer.code, answer.message),
+            Reply::Fault(text) => (None, None, Some(text)),
+        };
+        self.target.attempts += 1;
+        self.target.http_status = http_status;
+        self.target.code.clone_from(&code);
+        self.target.message.clone_from(&message);
+        self.last = Some(Attempt {
+            number: self.target.attempts,
+            sent_at,
+            took_ms: millis(took),
+            http_status,
+            code,
+            message,
+        });
+    }
+
+    fn note_no_token(&mut self, error: TokenError) -> Event {
+        let (event, http_status, code, message) = match error {
+            TokenError::Refused { code, http_status, message } => {
+                (Event::CredentialsRefused, http_status, Some(code), message)
+            }
+            TokenError::NotFor { wait, http_status, message } => {
+                (Event::NoTokenFor(wait), http_status, None, message)
+            }
+        };
+        self.target.http_status = http_status;
+        self.target.code = code;
+        self.target.message = Some(message);
+        event
+    }
+
+    fn end(mut self, outcome: Outcome, reason: Option<String>) -> Self {
+        let hint = outcome::hint(outcome, self.target.code.as_deref());
+        self.target.outcome = Some(outcome);
+        self.target.reason = reason;
+        self.target.hint = hint.map(str::to_owned);
+        self
+    }
+}
+
+fn ran_out(limit: Limit, policy: &RetryPolicy, attempts: u32) -> String {
+    match limit {
+        Limit::Attempts => format!("all {attempts} attempts failed transiently (`max_attempts`)"),
+        Limit::Time => format!(
+            "no further attempt was possible within {} (`give_up_after`), after {attempts}",
+            humantime::format_duration(policy.give_up_after)
+        ),
+    }
+}
+
+/// One line a target, with the field names of its JSON.
+fn announce(run_id: RunId, job: &str, access: &Access, target: &Target) {
+    let Some(outcome) = target.outcome else { return };
+    let text = match outcome.standing() {
+        Standing::Success => "the backup is called off",
+        Standing::Neutral => "the backup was left alone",
+        Standing::Failure => "the backup could not be called off",
+    };
+    tracing::info!(event = "target.outcome", %run_id, job, account = %access.name, backup = %target.backup,
+        outcome = outcome.as_str(), verified = target.verified, attempts = target.attempts,
+        http_status = target.http_status, code = target.code, message = target.message, reason = target.reason,
+        hint = target.hint, "{text}");
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

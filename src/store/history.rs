@@ -1,0 +1,132 @@
+//! Reading the record.
+
+use std::collections::BTreeMap;
+
+use calloff_core::outcome::Outcome;
+use calloff_core::run::{Run, RunState};
+use jiff::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{Connection, Transaction, params_from_iter};
+
+use super::rows::{self, RUN_COLUMNS};
+use super::{Store, StoreError};
+
+/// Which runs to list. The default is all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Recorded at this instant or later.
+    pub since: Option<Timestamp>,
+    /// Having a target with this outcome.
+    pub outcome: Option<Outcome>,
+    /// Of one of these jobs, if any is named.
+    pub jobs: Vec<String>,
+    /// At most so many, the newest.
+    pub limit: Option<u32>,
+}
+
+/// How a job's newest run ended, or that it hasn't yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Last {
+    /// The nominal instant; `None` for a manual trigger.
+    pub occurrence: Option<Timestamp>,
+    /// Where it stands.
+    pub state: RunState,
+}
+
+impl Store {
+    /// The runs that match, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// If the record can't be read.
+    pub async fn history(&self, filter: Filter) -> Result<Vec<Run>, StoreError> {
+        self.read(move |connection| list(connection, &filter)).await
+    }
+
+    /// The newest run of each job that has one.
+    ///
+    /// # Errors
+    ///
+    /// If the record can't be read.
+    pub async fn last_runs(&self) -> Result<BTreeMap<String, Last>, StoreError> {
+        self.read(|connection| {
+            // With a bare max(), SQLite takes the other columns from the row that has it.
+            let mut statement =
+                connection.prepare("SELECT job, occurrence, state, max(run_id) FROM runs GROUP BY job")?;
+            let rows = statement.query_map([], |row| {
+                let last = Last {
+                    occurrence: rows::instant(row, 1)?,
+                    state: rows::parsed(row, 2, RunState::parse)?,
+                };
+                Ok((row.get(0)?, last))
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// Where each job's schedule stands, as far as the record knows.
+    ///
+    /// # Errors
+    ///
+    /// If the record can't be read.
+    pub async fn cursors(&self) -> Result<BTreeMap<String, (String, Timestamp)>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare("SELECT job, fingerprint, cursor FROM jobs")?;
+            let rows = statement
+                .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, rows::timestamp(2, row.get(2)?)?))))?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// Forgets runs that were recorded before `horizon` and have ended; says how many.
+    ///
+    /// # Errors
+    ///
+    /// If the record refuses it for good, or is closed.
+    pub async fn prune(&self, horizon: Timestamp) -> Result<usize, StoreError> {
+        let write = move |tx: &Transaction<'_>| {
+            tx.execute(
+                "DELETE FROM runs WHERE recorded_at < ?1 AND state <> 'running'",
+                [horizon.as_millisecond()],
+            )
+        };
+        self.shared.writer.write(write).await
+    }
+}
+
+fn list(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Run>> {
+    let (sql, values) = query(filter);
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), rows::run)?;
+    let mut runs = rows.collect::<rusqlite::Result<Vec<Run>>>()?;
+    for run in &mut runs {
+        run.targets = rows::targets(connection, run.run_id)?;
+    }
+    runs.reverse();
+    Ok(runs)
+}
+
+fn query(filter: &Filter) -> (String, Vec<Value>) {
+    let mut conditions = vec!["1"];
+    let mut values: Vec<Value> = vec![];
+    if let Some(since) = filter.since {
+        conditions.push("recorded_at >= ?");
+        values.push(since.as_millisecond().into());
+    }
+    if let Some(outcome) = filter.outcome {
+        conditions.push(
+            "EXISTS (SELECT 1 FROM targets WHERE targets.run_id = runs.run_id AND targets.outcome = ?)",
+        );
+        values.push(outcome.as_str().to_owned().into());
+    }
+    let named = format!("job IN ({})", vec!["?"; filter.jobs.len()].join(", "));
+    if !filter.jobs.is_empty() {
+        conditions.push(&named);
+        values.extend(filter.jobs.iter().cloned().map(Value::from));
+    }
+    values.push(filter.limit.map_or(-1, i64::from).into());
+    let conditions = conditions.join(" AND ");
+    (format!("SELECT {RUN_COLUMNS} FROM runs WHERE {conditions} ORDER BY run_id DESC LIMIT ?"), values)
+}

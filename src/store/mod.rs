@@ -1,0 +1,147 @@
+//! The record: what is claimed, under way and done, in SQLite.
+//!
+//! All writes go through one [`writer`], which commits them in groups: a commit is durable (WAL,
+//! `synchronous=FULL`) before anyone is told of it. A write that the disk refuses stays in line and is tried
+//! again; the caller decides how long it can wait.
+
+mod history;
+mod owner;
+mod recovery;
+mod rows;
+mod runs;
+mod schema;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+pub use history::{Filter, Last};
+pub use recovery::Interrupted;
+pub use runs::{Attempt, Claim, Claimed, Missed, NewRun};
+pub use writer::Health;
+
+use owner::Owner;
+use writer::Writer;
+
+/// Why the record can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Its folder can't be made or entered.
+    #[error("couldn't use the state folder `{}`", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// It can't be opened or brought up to date.
+    #[error("couldn't open the record `{}`", path.display())]
+    Open {
+        /// The SQLite file.
+        path: PathBuf,
+        /// SQLite's reason.
+        source: rusqlite::Error,
+    },
+    /// It was written by a newer Calloff.
+    #[error("the record `{}` has schema version {found}, newer than this program's {known}: use the newer Calloff", path.display())]
+    Newer {
+        /// The SQLite file.
+        path: PathBuf,
+        /// Its schema's version.
+        found: i64,
+        /// The newest this program knows.
+        known: i64,
+    },
+    /// A statement failed for a reason that will not go away.
+    #[error("the record refused a statement")]
+    Statement(#[from] rusqlite::Error),
+    /// The record was closed while something was in line.
+    #[error("the record was closed before the write was durable")]
+    Closed,
+}
+
+/// A handle on the record; clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    folder: PathBuf,
+    /// For reading, so that a long report never holds up a claim. Opened when first needed.
+    reader: Mutex<Option<Connection>>,
+    writer: Writer,
+    owner: Owner,
+}
+
+impl Store {
+    /// Opens the record, makes it if there is none, and brings its schema up to date.
+    ///
+    /// Blocks on the disk; must be called within a tokio runtime, which then runs the writer.
+    ///
+    /// # Errors
+    ///
+    /// If the folder or the file can't be used, or a newer Calloff wrote it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        std::fs::create_dir_all(&folder)
+            .map_err(|source| StoreError::Folder { path: folder.clone(), source })?;
+        let connection = schema::open(path)?;
+        let owner =
+            Owner::new(&folder).map_err(|source| StoreError::Folder { path: folder.clone(), source })?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                path: path.to_path_buf(),
+                folder,
+                reader: Mutex::new(None),
+                writer: Writer::start(connection),
+                owner,
+            }),
+        })
+    }
+
+    /// The folder that the record lies in; tokens are kept there too.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.shared.folder
+    }
+
+    /// Whether writes get through. Changes are seen by every receiver.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.shared.writer.health()
+    }
+
+    /// Waits until everything in line is durable, then ends the writer.
+    pub async fn close(&self) {
+        self.shared.writer.close().await;
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || {
+            let mut reader = shared.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            if reader.is_none() {
+                *reader = Some(schema::open(&shared.path)?);
+            }
+            match &*reader {
+                Some(connection) => Ok(query(connection)?),
+                None => Err(StoreError::Closed),
+            }
+        })
+        .await
+        .map_err(|_| StoreError::Closed)?
+    }
+}

@@ -1,0 +1,311 @@
+//! Claiming an occurrence, and writing down what became of it.
+
+use calloff_core::ids::{AccountName, BackupId, JobName, RunId};
+use calloff_core::outcome::{self, Outcome};
+use calloff_core::run::{RunState, Target, Trigger};
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{Store, StoreError};
+
+/// A run that is about to begin.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its ID.
+    pub run_id: RunId,
+    /// The job's name, or that of manual cancels.
+    pub job: String,
+    /// The account.
+    pub account: AccountName,
+    /// What sets it off.
+    pub trigger: Trigger,
+    /// The nominal instant; `None` for a manual trigger.
+    pub occurrence: Option<Timestamp>,
+    /// When it was to begin, jitter included; `None` for a manual trigger.
+    pub due_at: Option<Timestamp>,
+    /// When it begins.
+    pub started_at: Timestamp,
+    /// Why a person set it off.
+    pub reason: Option<String>,
+    /// The backups, in the job's order.
+    pub backups: Vec<BackupId>,
+}
+
+/// Occurrences that passed while nothing could run them: one row stands for all of them.
+#[derive(Debug, Clone)]
+pub struct Missed {
+    /// The row's ID.
+    pub run_id: RunId,
+    /// The account.
+    pub account: AccountName,
+    /// The newest of them.
+    pub newest: Timestamp,
+    /// How many there were.
+    pub count: u64,
+    /// Why they were not run.
+    pub reason: String,
+    /// The backups, in the job's order.
+    pub backups: Vec<BackupId>,
+}
+
+/// What a schedule makes due, to be claimed in one piece.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The job.
+    pub job: JobName,
+    /// Where its schedule stood when this was decided.
+    pub from: Timestamp,
+    /// Where it will stand.
+    pub to: Timestamp,
+    /// What was missed on the way.
+    pub missed: Option<Missed>,
+    /// What is run.
+    pub run: Option<NewRun>,
+    /// The present instant.
+    pub now: Timestamp,
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is ours, and on record.
+    Ours,
+    /// Another process was faster: the schedule stands here by now.
+    Lost(Timestamp),
+    /// The record doesn't know the job any more.
+    Unknown,
+}
+
+/// One HTTP call for a target.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Which one, from 1.
+    pub number: u32,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// How long the answer took, in milliseconds.
+    pub took_ms: i64,
+    /// The status of the answer.
+    pub http_status: Option<u16>,
+    /// The code in the answer.
+    pub code: Option<String>,
+    /// The message in the answer, or what was wrong with the connection; redacted.
+    pub message: Option<String>,
+}
+
+impl Store {
+    /// Claims what a schedule makes due: moves the job's cursor, and in the same transaction records what was
+    /// missed and begins the run.
+    ///
+    /// # Errors
+    ///
+    /// If the record refuses it for good, or is closed.
+    pub async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
+        let owner = self.shared.owner.id().to_owned();
+        self.shared.writer.write(move |tx| try_claim(tx, &claim, &owner)).await
+    }
+
+    /// Begins a run that a person set off.
+    ///
+    /// # Errors
+    ///
+    /// If the record refuses it for good, or is closed.
+    pub async fn begin(&self, run: NewRun) -> Result<(), StoreError> {
+        let owner = self.shared.owner.id().to_owned();
+        let begun = move |tx: &Transaction<'_>| insert_run(tx, &run, run.started_at, &owner).map(drop);
+        self.shared.writer.write(begun).await
+    }
+
+    /// Records an attempt that will be followed by another.
+    ///
+    /// # Errors
+    ///
+    /// If the record refuses it for good, or is closed.
+    pub async fn attempted(&self, run: RunId, position: usize, attempt: Attempt) -> Result<(), StoreError> {
+        self.shared.writer.write(move |tx| insert_attempt(tx, run, position, &attempt)).await
+    }
+
+    /// Records how a target ended, with its last attempt; the last target ends its run.
+    ///
+    /// # Errors
+    ///
+    /// If the record refuses it for good, or is closed.
+    pub async fn ended(
+        &self,
+        run: RunId,
+        position: usize,
+        target: Target,
+        attempt: Option<Attempt>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let write = move |tx: &Transaction<'_>| {
+            if let Some(attempt) = &attempt {
+                insert_attempt(tx, run, position, attempt)?;
+            }
+            end_target(tx, run, position, &target, now)
+        };
+        self.shared.writer.write(write).await
+    }
+}
+
+fn try_claim(tx: &Transaction<'_>, claim: &Claim, owner: &str) -> rusqlite::Result<Claimed> {
+    let job = claim.job.as_str();
+    let mut find = tx.prepare_cached("SELECT cursor FROM jobs WHERE job = ?1")?;
+    let Some(cursor) = find.query_row([job], |row| row.get::<_, i64>(0)).optional()? else {
+        return Ok(Claimed::Unknown);
+    };
+    if cursor != claim.from.as_millisecond() {
+        return super::rows::timestamp(0, cursor).map(Claimed::Lost);
+    }
+    tx.prepare_cached("UPDATE jobs SET cursor = ?2 WHERE job = ?1")?
+        .execute(params![job, claim.to.as_millisecond()])?;
+    if let Some(missed) = &claim.missed {
+        insert_missed(tx, job, missed, claim.now)?;
+    }
+    match &claim.run {
+        Some(run) if !insert_run(tx, run, claim.now, owner)? => Ok(Claimed::Lost(claim.to)),
+        _ => Ok(Claimed::Ours),
+    }
+}
+
+/// Begins a run, unless its occurrence has been claimed before.
+fn insert_run(tx: &Transaction<'_>, run: &NewRun, now: Timestamp, owner: &str) -> rusqlite::Result<bool> {
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO runs (run_id, job, account, trigger, occurrence, due_at, state, recorded_at, started_at,
+                           reason, pending, owner)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'running', ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT (job, occurrence) DO NOTHING",
+    )?;
+    let run_id = run.run_id.to_string();
+    let inserted = insert.execute(params![
+        run_id,
+        run.job,
+        run.account.as_str(),
+        run.trigger.as_str(),
+        run.occurrence.map(Timestamp::as_millisecond),
+        run.due_at.map(Timestamp::as_millisecond),
+        now.as_millisecond(),
+        run.started_at.as_millisecond(),
+        run.reason,
+        run.backups.len(),
+        owner,
+    ])?;
+    if inserted == 0 {
+        return Ok(false);
+    }
+    let mut insert =
+        tx.prepare_cached("INSERT INTO targets (run_id, position, backup) VALUES (?1, ?2, ?3)")?;
+    for (position, backup) in run.backups.iter().enumerate() {
+        insert.execute(params![run_id, position, backup.as_str()])?;
+    }
+    Ok(true)
+}
+
+fn insert_missed(tx: &Transaction<'_>, job: &str, missed: &Missed, now: Timestamp) -> rusqlite::Result<()> {
+    let run_id = missed.run_id.to_string();
+    let inserted = tx.execute(
+        "INSERT INTO runs (run_id, job, account, trigger, occurrence, state, recorded_at, finished_at, missed, pending)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, 0)
+         ON CONFLICT (job, occurrence) DO NOTHING",
+        params![
+            run_id,
+            job,
+            missed.account.as_str(),
+            Trigger::Schedule.as_str(),
+            missed.newest.as_millisecond(),
+            RunState::Missed.as_str(),
+            now.as_millisecond(),
+            missed.count,
+        ],
+    )?;
+    for (position, backup) in missed.backups.iter().enumerate().take_while(|_| inserted > 0) {
+        tx.execute(
+            "INSERT INTO targets (run_id, position, backup, outcome, reason, hint) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                run_id,
+                position,
+                backup.as_str(),
+                Outcome::Missed.as_str(),
+                missed.reason,
+                outcome::hint(Outcome::Missed, None),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+fn insert_attempt(
+    tx: &Transaction<'_>,
+    run: RunId,
+    position: usize,
+    attempt: &Attempt,
+) -> rusqlite::Result<()> {
+    let run_id = run.to_string();
+    // A run that could not be claimed on record has no rows; what it did is in the log.
+    tx.prepare_cached(
+        "INSERT INTO attempts (run_id, position, attempt, sent_at, took_ms, http_status, code, message)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE EXISTS (SELECT 1 FROM runs WHERE run_id = ?1)
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![
+        run_id,
+        position,
+        attempt.number,
+        attempt.sent_at.as_millisecond(),
+        attempt.took_ms,
+        attempt.http_status,
+        attempt.code,
+        attempt.message,
+    ])?;
+    tx.prepare_cached(
+        "UPDATE targets SET attempts = ?3 WHERE run_id = ?1 AND position = ?2 AND outcome IS NULL",
+    )?
+    .execute(params![run_id, position, attempt.number])?;
+    Ok(())
+}
+
+fn end_target(
+    tx: &Transaction<'_>,
+    run: RunId,
+    position: usize,
+    target: &Target,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let run_id = run.to_string();
+    let ended = tx
+        .prepare_cached(
+            "UPDATE targets SET outcome = ?3, verified = ?4, attempts = ?5, http_status = ?6, code = ?7,
+                                message = ?8, reason = ?9, hint = ?10
+             WHERE run_id = ?1 AND position = ?2 AND outcome IS NULL",
+        )?
+        .execute(params![
+            run_id,
+            position,
+            target.outcome.map(Outcome::as_str),
+            target.verified,
+            target.attempts,
+            target.http_status,
+            target.code,
+            target.message,
+            target.reason,
+            target.hint,
+        ])?;
+    if ended == 0 {
+        return Ok(());
+    }
+    let pending: Option<i64> = tx
+        .prepare_cached("UPDATE runs SET pending = pending - 1 WHERE run_id = ?1 RETURNING pending")?
+        .query_row([&run_id], |row| row.get(0))
+        .optional()?;
+    if pending == Some(0) { end_run(tx, run, now) } else { Ok(()) }
+}
+
+fn end_run(tx: &Transaction<'_>, run: RunId, now: Timestamp) -> rusqlite::Result<()> {
+    let targets = super::rows::targets(tx, run)?;
+    let state = RunState::of(targets.iter().filter_map(|target| target.outcome));
+    tx.execute(
+        "UPDATE runs SET state = ?2, finished_at = ?3, owner = NULL WHERE run_id = ?1",
+        params![run.to_string(), state.as_str(), now.as_millisecond()],
+    )?;
+    Ok(())
+}

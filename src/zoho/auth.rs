@@ -1,0 +1,526 @@
+//! Access tokens: one per account, cached, got by one caller at a time, in one process at a time.
+//!
+//! Zoho issues ten tokens per refresh token in ten minutes and then refuses for the rest of them (CRM API v8,
+//! "Token validity"). So a token is kept for its whole life, across restarts, and an endpoint that has refused
+//! or failed is left alone for a while, whoever asks.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use calloff_core::config;
+use http::{Method, Request, Response, header};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::redact::Redactor;
+use super::token_file::{Kept, TokenFile};
+use super::transport::Transport;
+use crate::clock::SharedClock;
+
+/// A token that ends sooner than this is not used: a call may take its timeout.
+const MARGIN: Duration = Duration::from_mins(1);
+
+/// Zoho's window for counting tokens, and how long a throttled endpoint is left alone.
+const SILENCE: Duration = Duration::from_mins(10);
+
+/// Tokens that Zoho issues in that window.
+const ISSUED_AT_MOST: usize = 10;
+
+/// How long a refusal of the credentials is taken as still true, so that a thousand targets don't each ask.
+const REFUSAL_STANDS: Duration = Duration::from_mins(1);
+
+/// Renewed tokens in a row that no call was accepted with, after which the credentials count as refused.
+const UNACCEPTED_AT_MOST: u32 = 3;
+
+/// The wait after the first failure of the endpoint; it doubles, so that the tries stay within Zoho's count.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+
+/// What a refresh takes.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The OAuth client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// The refresh token.
+    pub refresh_token: SecretString,
+}
+
+impl Credentials {
+    /// Names the credentials without showing them.
+    fn digest(&self, accounts_url: &str) -> String {
+        let mut hash = Sha256::new();
+        let parts = [
+            accounts_url,
+            &self.client_id,
+            self.client_secret.expose_secret(),
+            self.refresh_token.expose_secret(),
+        ];
+        for part in parts {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        hash.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    }
+}
+
+/// An access token.
+#[derive(Debug, Clone)]
+pub struct AccessToken(Arc<Issued>);
+
+#[derive(Debug)]
+struct Issued {
+    secret: SecretString,
+    expires_at: Timestamp,
+    /// Whether a call made with it was accepted.
+    accepted: AtomicBool,
+}
+
+impl AccessToken {
+    fn new(secret: SecretString, expires_at: Timestamp) -> Self {
+        Self(Arc::new(Issued { secret, expires_at, accepted: AtomicBool::new(false) }))
+    }
+
+    pub(super) fn expose_secret(&self) -> &str {
+        self.0.secret.expose_secret()
+    }
+
+    /// Says that a call made with it was accepted.
+    pub fn accepted(&self) {
+        self.0.accepted.store(true, Ordering::Relaxed);
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.expose_secret() == other.expose_secret()
+    }
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenError {
+    /// The endpoint refused for good; a person has to change something.
+    Refused {
+        /// The endpoint's `error`, or Zoho's code for a token it refused.
+        code: String,
+        /// The status of its answer.
+        http_status: Option<u16>,
+        /// What happened, redacted.
+        message: String,
+    },
+    /// None can be had before this much time has passed.
+    NotFor {
+        /// How long.
+        wait: Duration,
+        /// The status of the endpoint's answer, if it was asked and answered.
+        http_status: Option<u16>,
+        /// What happened, redacted.
+        message: String,
+    },
+}
+
+/// An account's tokens.
+#[derive(Debug)]
+pub struct Tokens {
+    transport: Arc<dyn Transport>,
+    clock: SharedClock,
+    redactor: Redactor,
+    credentials: Credentials,
+    digest: String,
+    url: String,
+    timeout: Duration,
+    file: TokenFile,
+    current: RwLock<Option<AccessToken>>,
+    /// Held while a token is got: one caller at a time.
+    flight: Mutex<Flight>,
+}
+
+/// What the tries before have shown.
+#[derive(Debug, Default)]
+struct Flight {
+    /// An error that still stands, until when.
+    standing: Option<(Instant, TokenError)>,
+    /// Failures of the endpoint in a row.
+    failures: u32,
+    /// Renewed tokens in a row that no call was accepted with.
+    unaccepted: u32,
+}
+
+impl Tokens {
+    /// The tokens of an account, cached below the state folder.
+    #[must_use]
+    pub fn new(
+        account: &config::Account,
+        credentials: Credentials,
+        state: &Path,
+        transport: Arc<dyn Transport>,
+        clock: SharedClock,
+        redactor: Redactor,
+    ) -> Self {
+        Self {
+            transport,
+            clock,
+            redactor,
+            digest: credentials.digest(account.accounts_url.as_str()),
+            credentials,
+            url: format!("{}/oauth/v2/token", account.accounts_url),
+            timeout: account.timeout,
+            file: TokenFile::new(state, &account.name),
+            current: RwLock::new(None),
+            flight: Mutex::default(),
+        }
+    }
+
+    /// A token that is valid for a minute at least.
+    ///
+    /// # Errors
+    ///
+    /// If there is none and none can be had now.
+    pub async fn current(&self) -> Result<AccessToken, TokenError> {
+        match self.cached(None) {
+            Some(token) => Ok(token),
+            None => self.get(None).await,
+        }
+    }
+
+    /// A token other than one that Zoho refused. Whoever comes second gets what the first one got.
+    ///
+    /// # Errors
+    ///
+    /// If there is none and none can be had now.
+    pub async fn renew(&self, refused: &AccessToken) -> Result<AccessToken, TokenError> {
+        match self.cached(Some(refused)) {
+            Some(token) => Ok(token),
+            None => self.get(Some(refused)).await,
+        }
+    }
+
+    fn cached(&self, refused: Option<&AccessToken>) -> Option<AccessToken> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let token = current.as_ref()?;
+        let usable =
+            self.is_fresh(token.0.expires_at) && refused.is_none_or(|refused| !refused.is_same(token));
+        usable.then(|| token.clone())
+    }
+
+    fn is_fresh(&self, expires_at: Timestamp) -> bool {
+        expires_at.duration_since(self.clock.now()).unsigned_abs() > MARGIN && expires_at > self.clock.now()
+    }
+
+    async fn get(&self, refused: Option<&AccessToken>) -> Result<AccessToken, TokenError> {
+        let mut flight = self.flight.lock().await;
+        if let Some(token) = self.cached(refused) {
+            return Ok(token);
+        }
+        flight.check_standing()?;
+        if let Some(refused) = refused {
+            flight.note_refused(refused)?;
+        }
+        let got = self.get_with_file(refused).await;
+        match &got {
+            Ok(token) => {
+                flight.failures = 0;
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+            }
+            Err(error) => flight.note_error(error),
+        }
+        got.map_err(|error| flight.with_wait(error))
+    }
+
+    /// Looks into the file first, and keeps other processes from asking Zoho meanwhile.
+    async fn get_with_file(&self, refused: Option<&AccessToken>) -> Result<AccessToken, TokenError> {
+        let file = self.file.clone();
+        let locked = tokio::task::spawn_blocking(move || {
+            let lock = file.lock()?;
+            Ok::<_, std::io::Error>((lock, file.read()?))
+        });
+        let (lock, mut kept) = match locked.await.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            Ok((lock, kept)) => (Some(lock), kept),
+            Err(error) => {
+                tracing::warn!(event = "token.uncached", %error, "the token cache can't be used; a token is got for this process alone");
+                (None, Kept::default())
+            }
+        };
+        if kept.credentials != self.digest {
+            kept = Kept { credentials: self.digest.clone(), ..Kept::default() };
+        }
+        if let Some(token) = self.kept_token(&kept, refused) {
+            return Ok(token);
+        }
+        self.check_silence(&kept)?;
+        let asked = self.ask(&mut kept).await;
+        let file = self.file.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let written = if lock.is_some() { file.write(&kept) } else { Ok(()) };
+            drop(lock);
+            written
+        });
+        if let Ok(Err(error)) = written.await {
+            tracing::warn!(event = "token.uncached", %error, "the token can't be cached; the next process gets its own");
+        }
+        asked
+    }
+
+    fn kept_token(&self, kept: &Kept, refused: Option<&AccessToken>) -> Option<AccessToken> {
+        let text = kept.access_token.as_ref()?;
+        let usable = self.is_fresh(kept.expires_at)
+            && refused.is_none_or(|refused| refused.expose_secret() != text.as_str());
+        usable.then(|| AccessToken::new(SecretString::from(text.clone()), kept.expires_at))
+    }
+
+    /// Refuses while the endpoint is to be left alone, be it at its own wish or because its count is used up.
+    fn check_silence(&self, kept: &Kept) -> Result<(), TokenError> {
+        let now = self.clock.now();
+        let left = |until: Timestamp| Duration::try_from(until.duration_since(now)).ok();
+        if let Some(wait) = kept.silent_until.and_then(left).filter(|wait| !wait.is_zero()) {
+            let message =
+                "the token endpoint is throttled, and left alone until it may answer again".to_owned();
+            // A clock that was set back must not make the silence longer.
+            return Err(TokenError::NotFor { wait: wait.min(SILENCE), http_status: None, message });
+        }
+        let recent: Vec<Timestamp> = kept
+            .issued
+            .iter()
+            .copied()
+            .filter(|&at| now.duration_since(at).unsigned_abs() < SILENCE)
+            .collect();
+        if recent.len() >= ISSUED_AT_MOST {
+            let oldest = recent.iter().min().copied().unwrap_or(now);
+            let wait = oldest.checked_add(SILENCE).ok().and_then(left).unwrap_or(SILENCE).min(SILENCE);
+            let message = "ten tokens were issued in ten minutes, which is all that Zoho allows".to_owned();
+            return Err(TokenError::NotFor { wait, http_status: None, message });
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, kept: &mut Kept) -> Result<AccessToken, TokenError> {
+        kept.access_token = None;
+        let response = self.send().await?;
+        let now = self.clock.now();
+        match read_grant(&response, &self.redactor) {
+            Grant::Issued { token, lives } => {
+                let expires_at = now.saturating_add(lives).unwrap_or(Timestamp::MAX);
+                kept.issued.retain(|&at| now.duration_since(at).unsigned_abs() < SILENCE);
+                kept.issued.push(now);
+                kept.access_token = Some(token.expose_secret().to_owned());
+                kept.expires_at = expires_at;
+                kept.silent_until = None;
+                tracing::debug!(event = "token.issued", expires_at = %expires_at, "got an access token");
+                Ok(AccessToken::new(token, expires_at))
+            }
+            Grant::Throttled { http_status, message } => {
+                kept.silent_until = now.saturating_add(SILENCE).ok();
+                tracing::warn!(
+                    event = "token.throttled",
+                    message,
+                    "the token endpoint is throttled: it is left alone for 10 minutes"
+                );
+                Err(TokenError::NotFor { wait: SILENCE, http_status: Some(http_status), message })
+            }
+            Grant::Refused { code, http_status, message } => {
+                tracing::error!(
+                    event = "token.refused",
+                    code,
+                    message,
+                    "the token endpoint refuses the credentials"
+                );
+                Err(TokenError::Refused { code, http_status: Some(http_status), message })
+            }
+            Grant::Failed { http_status, message } => {
+                Err(TokenError::NotFor { wait: Duration::ZERO, http_status: Some(http_status), message })
+            }
+        }
+    }
+
+    async fn send(&self) -> Result<Response<Bytes>, TokenError> {
+        let failed =
+            |message: String| TokenError::NotFor { wait: Duration::ZERO, http_status: None, message };
+        // In the body, not in the query: what stands in a URL ends up in logs.
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "refresh_token")
+            .append_pair("client_id", &self.credentials.client_id)
+            .append_pair("client_secret", self.credentials.client_secret.expose_secret())
+            .append_pair("refresh_token", self.credentials.refresh_token.expose_secret())
+            .finish();
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(&self.url)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Bytes::from(body))
+            .map_err(|error| failed(format!("the token request can't be written: {error}")))?;
+        match tokio::time::timeout(self.timeout, self.transport.send(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(fault)) => Err(failed(format!("token endpoint: {}", self.redactor.clean(&fault.0)))),
+            Err(_) => Err(failed(format!(
+                "token endpoint: no whole answer within {}",
+                humantime::format_duration(self.timeout)
+            ))),
+        }
+    }
+}
+
+impl Flight {
+    fn check_standing(&mut self) -> Result<(), TokenError> {
+        let Some((until, error)) = &self.standing else { return Ok(()) };
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            self.standing = None;
+            return Ok(());
+        }
+        Err(match error.clone() {
+            TokenError::NotFor { http_status, message, .. } => {
+                TokenError::NotFor { wait: left, http_status, message }
+            }
+            refused @ TokenError::Refused { .. } => refused,
+        })
+    }
+
+    /// A token was refused though it had just been renewed: after a few of these, more won't help.
+    fn note_refused(&mut self, refused: &AccessToken) -> Result<(), TokenError> {
+        if refused.0.accepted.load(Ordering::Relaxed) {
+            self.unaccepted = 0;
+        }
+        self.unaccepted += 1;
+        if self.unaccepted <= UNACCEPTED_AT_MOST {
+            return Ok(());
+        }
+        self.unaccepted = 0;
+        let error = TokenError::Refused {
+            code: "INVALID_TOKEN".to_owned(),
+            http_status: None,
+            message: "Zoho issues tokens for these credentials, and refuses each of them".to_owned(),
+        };
+        self.standing = Some((Instant::now() + REFUSAL_STANDS, error.clone()));
+        Err(error)
+    }
+
+    fn note_error(&mut self, error: &TokenError) {
+        let stands = match error {
+            TokenError::Refused { .. } => REFUSAL_STANDS,
+            TokenError::NotFor { wait, .. } if wait.is_zero() => {
+                self.failures = self.failures.saturating_add(1);
+                FIRST_WAIT.saturating_mul(2_u32.saturating_pow(self.failures - 1)).min(SILENCE)
+            }
+            TokenError::NotFor { wait, .. } => *wait,
+        };
+        self.standing = Some((Instant::now() + stands, error.clone()));
+    }
+
+    /// The error, with the wait that its standing gives.
+    fn with_wait(&mut self, error: TokenError) -> TokenError {
+        self.check_standing().err().unwrap_or(error)
+    }
+}
+
+/// What the token endpoint said.
+#[derive(Debug)]
+enum Grant {
+    Issued { token: SecretString, lives: Duration },
+    Refused { code: String, http_status: u16, message: String },
+    Throttled { http_status: u16, message: String },
+    Failed { http_status: u16, message: String },
+}
+
+/// Reads the endpoint's answer. It is judged by whether there is a token, not by its status: errors come with
+/// 200 too.
+///
+/// Sources: Zoho Accounts, "Refresh access tokens"; for the throttle's text and its 200, Zoho CRM Kaizen #43. That
+/// text is translated in places, so `status` is what tells it.
+fn read_grant(response: &Response<Bytes>, redactor: &Redactor) -> Grant {
+    let http_status = response.status().as_u16();
+    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    let text = |key: &str| body.get(key).and_then(Value::as_str);
+    if let Some(token) = text("access_token").filter(|token| !token.is_empty()) {
+        return Grant::Issued { token: SecretString::from(token), lives: lifetime(&body) };
+    }
+    let error = redactor.clean(text("error").unwrap_or_default());
+    let message = match text("error_description").map(|text| redactor.clean(text)) {
+        Some(description) => format!("token endpoint: {error}: {description}"),
+        None if error.is_empty() => format!("token endpoint: status {http_status} without a token"),
+        None => format!("token endpoint: {error}"),
+    };
+    match (http_status, error.as_str(), text("status")) {
+        (
+            _,
+            "invalid_code"
+            | "invalid_client"
+            | "invalid_client_secret"
+            | "invalid_grant"
+            | "invalid_redirect_uri"
+            | "unauthorized_client",
+            _,
+        ) => Grant::Refused { code: error, http_status, message },
+        (429, ..) | (_, _, Some("failure")) => Grant::Throttled { http_status, message },
+        (300..=499, "", _) => Grant::Refused { code: "no_token".to_owned(), http_status, message },
+        _ => Grant::Failed { http_status, message },
+    }
+}
+
+/// `expires_in` is in seconds; in an older form it was in milliseconds, with the seconds in `expires_in_sec`.
+fn lifetime(body: &Value) -> Duration {
+    let seconds =
+        ["expires_in_sec", "expires_in"].iter().find_map(|key| body.get(key)?.as_u64()).unwrap_or(3600);
+    Duration::from_secs(seconds.clamp(1, 86_400))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(status: u16, body: &str) -> Grant {
+        let response =
+            Response::builder().status(status).body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
+        read_grant(&response, &Redactor::default())
+    }
+
+    #[test]
+    fn the_endpoint_is_judged_by_its_body_not_its_status() {
+        #[rustfmt::skip]
+        let table = [
+            (200, r#"{"access_token":"1000.a","expires_in":3600,"token_type":"Bearer"}"#, "Issued",    "a token"),
+            (200, r#"{"error":"invalid_code"}"#,                                         "Refused",   "a revoked refresh token"),
+            (200, r#"{"error":"invalid_client"}"#,                                       "Refused",   "or the wrong data centre"),
+            (400, r#"{"error":"invalid_client_secret"}"#,                                "Refused",   "whatever the status"),
+            (200, r#"{"error":"Access Denied","status":"failure"}"#,                     "Throttled", "with 200"),
+            (400, r#"{"error":"拒绝访问","status":"failure"}"#,                            "Throttled", "with 400, and translated"),
+            (429, "",                                                                    "Throttled", "by a gateway"),
+            (500, "",                                                                    "Failed",    "its own trouble"),
+            (502, "<html>",                                                              "Failed",    "a gateway's trouble"),
+            (200, "{}",                                                                  "Failed",    "a 200 that says nothing"),
+            (200, r#"{"error":"something_new"}"#,                                        "Failed",    "an unknown error may pass"),
+            (400, "",                                                                    "Refused",   "a wrong method or path"),
+            (302, "",                                                                    "Refused",   "not the token endpoint"),
+            (200, r#"{"access_token":""}"#,                                              "Failed",    "an empty token"),
+        ];
+        for (status, body, want, why) in table {
+            let got = format!("{:?}", grant(status, body));
+            assert!(got.starts_with(want), "{why}: {status} {body} gave {got}");
+        }
+    }
+
+    #[test]
+    fn lifetimes_are_seconds_in_both_forms_and_kept_within_reason() {
+        for (body, want) in [
+            (r#"{"access_token":"a","expires_in":3600}"#, 3600),
+            (r#"{"access_token":"a","expires_in":3600000,"expires_in_sec":3600}"#, 3600),
+            (r#"{"access_token":"a"}"#, 3600),
+            (r#"{"access_token":"a","expires_in":99999999999}"#, 86_400),
+        ] {
+            let Grant::Issued { lives, .. } = grant(200, body) else { panic!("no token in {body}") };
+            assert_eq!(lives.as_secs(), want, "{body}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(status in 100_u16..=999, body: Vec<u8>) {
+            read_grant(&Response::builder().status(status).body(Bytes::from(body)).unwrap(), &Redactor::default());
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The backup endpoints of one account.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use calloff_core::config;
+use calloff_core::ids::BackupId;
+use calloff_core::outcome::{Answer, Reply};
+use http::{HeaderValue, Method, Request, header};
+use serde_json::{Value, json};
+
+use super::auth::AccessToken;
+use super::backup::{Backup, HistoryPage, Scheduled};
+use super::redact::Redactor;
+use super::transport::Transport;
+use super::wire;
+use crate::clock::SharedClock;
+
+/// Calls an account's backup endpoints: one request for one call, no retry, no redirect.
+#[derive(Debug, Clone)]
+pub struct Client {
+    transport: Arc<dyn Transport>,
+    clock: SharedClock,
+    redactor: Redactor,
+    /// Such as `https://www.zohoapis.eu/crm/bulk/v7/backup`; `bulk` stands before the version.
+    base: String,
+    timeout: Duration,
+}
+
+/// What a reading call brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read<T> {
+    /// A 200 whose body could be read.
+    Found(T),
+    /// A 204: there is nothing.
+    Nothing,
+    /// Anything else.
+    Failed(Reply),
+}
+
+impl Client {
+    /// A client for the account's endpoints.
+    #[must_use]
+    pub fn new(
+        account: &config::Account,
+        transport: Arc<dyn Transport>,
+        clock: SharedClock,
+        redactor: Redactor,
+    ) -> Self {
+        let base = format!("{}/crm/bulk/{}/backup", account.api_domain, account.api_version.as_str());
+        Self { transport, clock, redactor, base, timeout: account.timeout }
+    }
+
+    /// Cancels a backup. Repeating it is safe: Zoho then answers `ALREADY_CANCELLED`.
+    ///
+    /// Source: Zoho CRM API v7, "Cancel data backup".
+    pub async fn cancel(&self, token: &AccessToken, backup: &BackupId) -> Reply {
+        let path = format!("/{backup}/actions/cancel");
+        self.call(token, Method::PUT, &path, None).await.0
+    }
+
+    /// Reads the organisation's newest backup; there is no way to read an older one.
+    ///
+    /// Source: Zoho CRM API v7, "Get data backup info".
+    pub async fn get(&self, token: &AccessToken) -> Read<Backup> {
+        let (reply, body) = self.call(token, Method::GET, "", None).await;
+        read(reply, body.as_ref().and_then(Backup::read))
+    }
+
+    /// Reads a page of the organisation's backup history, from 1, with at most 200 rows.
+    ///
+    /// Source: Zoho CRM API v7, "Get backup history".
+    pub async fn history(&self, token: &AccessToken, page: u32) -> Read<HistoryPage> {
+        let path = format!("/history?page={page}&per_page=200");
+        let (reply, body) = self.call(token, Method::GET, &path, None).await;
+        read(reply, body.as_ref().and_then(HistoryPage::read))
+    }
+
+    /// Schedules a recurring backup, or one that starts now if there is no rule. Repeating it is not safe.
+    ///
+    /// Source: Zoho CRM API v7, "Schedule data backup".
+    pub async fn schedule(&self, token: &AccessToken, rrule: Option<&str>) -> Read<Scheduled> {
+        let body = rrule.map(|rrule| json!({ "backup": { "rrule": rrule } }));
+        let (reply, body) = self.call(token, Method::POST, "", body).await;
+        let accepted = matches!(&reply, Reply::Answer(answer) if answer.code.as_deref() == Some("SUCCESS"));
+        read(reply, body.as_ref().filter(|_| accepted).and_then(Scheduled::read))
+    }
+
+    async fn call(
+        &self,
+        token: &AccessToken,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> (Reply, Option<Value>) {
+        let request = match self.request(token, method, path, body) {
+            Ok(request) => request,
+            Err(error) => return (Reply::Fault(format!("the request can't be written: {error}")), None),
+        };
+        match tokio::time::timeout(self.timeout, self.transport.send(request)).await {
+            Ok(Ok(response)) => {
+                let (answer, body) = wire::take_apart(&response, &self.redactor, self.clock.now());
+                (Reply::Answer(answer), body)
+            }
+            Ok(Err(fault)) => (Reply::Fault(self.redactor.clean(&fault.0)), None),
+            Err(_) => {
+                let timeout = humantime::format_duration(self.timeout);
+                (Reply::Fault(format!("timed out: no whole answer within {timeout}")), None)
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        token: &AccessToken,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> http::Result<Request<Bytes>> {
+        let mut authorization = HeaderValue::try_from(format!("Zoho-oauthtoken {}", token.expose_secret()))?;
+        authorization.set_sensitive(true);
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(header::AUTHORIZATION, authorization);
+        match body {
+            Some(body) => {
+                request.header(header::CONTENT_TYPE, "application/json").body(Bytes::from(body.to_string()))
+            }
+            None => request.header(header::CONTENT_LENGTH, 0).body(Bytes::new()),
+        }
+    }
+}
+
+fn read<T>(reply: Reply, found: Option<T>) -> Read<T> {
+    match (&reply, found) {
+        (Reply::Answer(Answer { status: 204, .. }), _) => Read::Nothing,
+        (Reply::Answer(Answer { status: 200..=299, .. }), Some(found)) => Read::Found(found),
+        _ => Read::Failed(reply),
+    }
+}

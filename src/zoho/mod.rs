@@ -1,0 +1,17 @@
+//! Zoho's API: one request, one answer. Nothing here tries again; that is the worker's.
+
+mod auth;
+mod backup;
+mod client;
+mod gate;
+mod redact;
+mod token_file;
+mod transport;
+mod wire;
+
+pub use auth::{AccessToken, Credentials, TokenError, Tokens};
+pub use backup::{Backup, HistoryPage, HistoryRow, Requester, Scheduled};
+pub use client::{Client, Read};
+pub use gate::{Entered, Gate};
+pub use redact::Redactor;
+pub use transport::{Fault, HttpTransport, Sending, Transport};

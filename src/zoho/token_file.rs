@@ -1,0 +1,100 @@
+//! The cached token on disk, shared by all processes that use the same state.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use calloff_core::ids::AccountName;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Where an account's token is kept: a file of mode 0600 in a folder of mode 0700.
+#[derive(Debug, Clone)]
+pub(super) struct TokenFile {
+    path: PathBuf,
+}
+
+/// What is kept. The token is a secret; so this has no `Debug`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Kept {
+    /// Digest of the credentials it was got with: a token for others is of no use.
+    pub(super) credentials: String,
+    /// The token, while one is valid.
+    pub(super) access_token: Option<String>,
+    /// When it stops being accepted.
+    pub(super) expires_at: Timestamp,
+    /// When tokens were issued of late: Zoho issues ten in ten minutes.
+    pub(super) issued: Vec<Timestamp>,
+    /// Until when the token endpoint is left alone.
+    pub(super) silent_until: Option<Timestamp>,
+}
+
+impl TokenFile {
+    pub(super) fn new(state: &Path, account: &AccountName) -> Self {
+        Self { path: state.join("tokens").join(format!("{account}.json")) }
+    }
+
+    /// Waits until no other process is about to get a token for this account. The lock is given up when the
+    /// file is dropped, and when the process ends.
+    pub(super) fn lock(&self) -> io::Result<File> {
+        if let Some(folder) = self.path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let path = self.path.with_extension("lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    /// What is kept; nothing where the file is absent or damaged.
+    pub(super) fn read(&self) -> io::Result<Kept> {
+        match std::fs::read(&self.path) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Kept::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces what is kept, whole or not at all.
+    pub(super) fn write(&self, kept: &Kept) -> io::Result<()> {
+        let path = self.path.with_extension("new");
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path)?;
+        // The mode above counts only for a file that is made.
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(&serde_json::to_vec(kept)?)?;
+        std::fs::rename(path, &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> (tempfile::TempDir, TokenFile) {
+        let state = tempfile::tempdir().unwrap();
+        let file = TokenFile::new(state.path(), &"acme".parse().unwrap());
+        drop(file.lock().unwrap());
+        (state, file)
+    }
+
+    #[test]
+    fn a_token_is_for_its_owner_only() {
+        let (_state, file) = file();
+        let kept = Kept { access_token: Some("1000.a".into()), ..Kept::default() };
+        std::fs::write(file.path.with_extension("new"), "left by a crash").unwrap();
+        file.write(&kept).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&file.path), 0o600);
+        assert_eq!(mode(file.path.parent().unwrap()), 0o700);
+        assert_eq!(file.read().unwrap().access_token.as_deref(), Some("1000.a"));
+    }
+
+    #[test]
+    fn a_damaged_file_is_as_good_as_none() {
+        let (_state, file) = file();
+        std::fs::write(&file.path, "{\"access_token\":").unwrap();
+        assert!(file.read().unwrap().access_token.is_none());
+    }
+}
