@@ -14,3 +14,34 @@ pub use beat::{Alarm, Beat};
 pub use engine::Engine;
 pub use runner::{Fired, Runner};
 pub use worker::{Ended, Worker};
+
+use std::sync::Arc;
+
+use calloff_core::config::Job;
+use jiff::Timestamp;
+
+use crate::store::{Store, StoreError};
+
+/// The agenda of these jobs, each standing where the record has it. `fresh` is where they stand on a fresh record.
+///
+/// # Errors
+///
+/// If the record can't be used.
+pub async fn agenda(
+    store: &Store,
+    jobs: &[Arc<Job>],
+    now: Timestamp,
+    fresh: Timestamp,
+) -> Result<Agenda, StoreError> {
+    let fingerprints = jobs.iter().map(|job| (job.name.clone(), fingerprint(job))).collect();
+    let cursors = store.baselines(fingerprints, now, fresh).await?;
+    let jobs = jobs.iter().filter_map(|job| Some((Arc::clone(job), *cursors.get(&job.name)?)));
+    Ok(Agenda::new(jobs, now))
+}
+
+/// What of a job, when it changes, sets a new baseline: its schedule, its zone, and whether it is enabled.
+#[must_use]
+pub fn fingerprint(job: &Job) -> String {
+    let switch = if job.enabled { "on" } else { "off" };
+    format!("{switch} {}", job.schedule.fingerprint())
+}

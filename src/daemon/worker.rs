@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use calloff_core::breaker::Health;
 use calloff_core::ids::RunId;
-use calloff_core::outcome::{self, Outcome, Reply, Standing, Verdict};
+use calloff_core::outcome::{self, Outcome, Reply, Verdict};
 use calloff_core::retry::{Event, Limit, Next, Pursuit, RetryPolicy};
 use calloff_core::run::{Run, RunState, Target};
 use tokio::task::JoinSet;
@@ -184,7 +184,7 @@ impl Worker {
         tracing::debug!(event = "target.attempt", run_id = %pursued.run_id, job = pursued.job,
             account = %pursued.access.name, backup = %pursued.target.backup, attempt = attempt.number,
             http_status = attempt.http_status, code = attempt.code, message = attempt.message,
-            took_ms = attempt.took_ms, retry_in_ms = millis(wait), "an attempt failed; another follows");
+            took_ms = attempt.took_ms, retry_in_ms = millis(wait));
         let (store, run_id, position) = (self.store.clone(), pursued.run_id, pursued.position);
         // If it can't be recorded the writer says so; the outcome still counts the attempts.
         tokio::spawn(async move { drop(store.attempted(run_id, position, attempt).await) });
@@ -273,15 +273,11 @@ fn ran_out(limit: Limit, policy: &RetryPolicy, attempts: u32) -> String {
 /// One line a target, with the field names of its JSON.
 fn announce(run_id: RunId, job: &str, access: &Access, target: &Target) {
     let Some(outcome) = target.outcome else { return };
-    let text = match outcome.standing() {
-        Standing::Success => "the backup is called off",
-        Standing::Neutral => "the backup was left alone",
-        Standing::Failure => "the backup could not be called off",
-    };
+    // `message` is Zoho's, as in the JSON of a target; so this line has no text of its own.
     tracing::info!(event = "target.outcome", %run_id, job, account = %access.name, backup = %target.backup,
         outcome = outcome.as_str(), verified = target.verified, attempts = target.attempts,
         http_status = target.http_status, code = target.code, message = target.message, reason = target.reason,
-        hint = target.hint, "{text}");
+        hint = target.hint);
 }
 
 fn millis(duration: Duration) -> i64 {

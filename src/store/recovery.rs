@@ -61,9 +61,9 @@ impl Store {
             let ours = self.shared.owner.id().to_owned();
             let theirs = id.clone();
             let runs = self.shared.writer.write(move |tx| adopt(tx, &theirs, &ours)).await?;
-            self.shared.owner.forget(&id);
             interrupted.extend(runs.into_iter().map(|run| Interrupted { run }));
         }
+        self.shared.owner.sweep();
         interrupted.sort_by_key(|interrupted| interrupted.run.run_id);
         Ok(interrupted)
     }
