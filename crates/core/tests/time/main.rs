@@ -1,3 +1,6 @@
 //! Schedules and the agenda against oracles that share no code with them.
 
 mod agenda;
+mod expressions;
+mod oracle;
+mod zones;
