@@ -30,4 +30,4 @@ pub use model::{
     Account, ApiVersion, BaseUrl, Job, LogFormat, LogLevel, LogSettings, SecretRef, Settings, State,
 };
 pub use reader::did_you_mean;
-pub use settings::{JobDefaults, ReadSettings, parse_settings};
+pub use settings::{JobDefaults, ReadSettings, looks_like_settings, parse_settings};

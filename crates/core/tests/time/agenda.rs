@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use calloff_core::agenda::{
-    self, Decision, DueRun, Entry, Missed, State, Trigger, Upcoming, baseline, decide, fingerprint, fire_at,
-    state,
+    self, Decision, DueRun, Entry, Missed, State, Upcoming, baseline, decide, fingerprint, fire_at, state,
 };
 use calloff_core::ids::JobName;
+use calloff_core::run::Trigger;
 use calloff_core::schedule::Schedule;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
