@@ -17,6 +17,7 @@ pub use worker::{Ended, Worker};
 
 use std::sync::Arc;
 
+use calloff_core::agenda::{self as rules, Entry};
 use calloff_core::config::Job;
 use jiff::Timestamp;
 
@@ -33,15 +34,9 @@ pub async fn agenda(
     now: Timestamp,
     fresh: Timestamp,
 ) -> Result<Agenda, StoreError> {
-    let fingerprints = jobs.iter().map(|job| (job.name.clone(), fingerprint(job))).collect();
+    let fingerprints =
+        jobs.iter().map(|job| (job.name.clone(), rules::fingerprint(&Entry::from(job.as_ref())))).collect();
     let cursors = store.baselines(fingerprints, now, fresh).await?;
     let jobs = jobs.iter().filter_map(|job| Some((Arc::clone(job), *cursors.get(&job.name)?)));
     Ok(Agenda::new(jobs, now))
-}
-
-/// What of a job, when it changes, sets a new baseline: its schedule, its zone, and whether it is enabled.
-#[must_use]
-pub fn fingerprint(job: &Job) -> String {
-    let switch = if job.enabled { "on" } else { "off" };
-    format!("{switch} {}", job.schedule.fingerprint())
 }

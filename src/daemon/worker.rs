@@ -8,13 +8,14 @@ use calloff_core::ids::RunId;
 use calloff_core::outcome::{self, Outcome, Reply, Verdict};
 use calloff_core::retry::{Event, Limit, Next, Pursuit, RetryPolicy};
 use calloff_core::run::{Run, RunState, Target};
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::accounts::Access;
 use crate::clock::SharedClock;
-use crate::store::{Attempt, Store};
+use crate::store::{Attempt, Store, StoreError};
 use crate::zoho::{AccessToken, Entered, TokenError};
 
 /// Carries out runs. Clones share everything.
@@ -80,7 +81,10 @@ impl Worker {
         let mut unrecorded = false;
         while let Some(recorded) = recordings.join_next().await {
             match recorded {
-                Ok(Ok((position, target))) => run.targets[position] = target,
+                Ok(Ok(recorded)) => {
+                    run.targets[recorded.position] = recorded.target;
+                    run.finished_at = run.finished_at.or(recorded.run_ended);
+                }
                 _ => unrecorded = true,
             }
         }
@@ -95,7 +99,8 @@ impl Worker {
             return Ended::Stopped(run);
         }
         run.state = RunState::of(run.targets.iter().filter_map(|target| target.outcome));
-        run.finished_at = Some(self.clock.now());
+        // A run that could not be claimed on record has no end there.
+        run.finished_at = run.finished_at.or_else(|| Some(self.clock.now()));
         tracing::debug!(event = "run.end", run_id = %run.run_id, job = run.job, account = %run.account,
             state = run.state.as_str(), "a run has ended");
         Ended::Complete(run)
@@ -190,18 +195,31 @@ impl Worker {
         tokio::spawn(async move { drop(store.attempted(run_id, position, attempt).await) });
     }
 
-    async fn record(&self, pursued: Pursued) -> Result<(usize, Target), crate::store::StoreError> {
+    async fn record(&self, pursued: Pursued) -> Result<Recorded, StoreError> {
         let Pursued { access, run_id, job, position, target, last } = pursued;
-        let recorded = self.store.ended(run_id, position, target.clone(), last, self.clock.now()).await;
-        if let Err(error) = recorded {
-            tracing::error!(event = "target.unrecorded", %run_id, job, account = %access.name,
-                backup = %target.backup, outcome = target.outcome.map(Outcome::as_str), %error,
-                "an outcome could not be recorded");
-            return Err(error);
+        let ended = self.store.ended(run_id, position, target.clone(), last, self.clock.now()).await;
+        match ended {
+            Ok(run_ended) => {
+                announce(run_id, &job, &access, &target);
+                Ok(Recorded { position, target, run_ended })
+            }
+            Err(error) => {
+                tracing::error!(event = "target.unrecorded", %run_id, job, account = %access.name,
+                    backup = %target.backup, outcome = target.outcome.map(Outcome::as_str), %error,
+                    "an outcome could not be recorded");
+                Err(error)
+            }
         }
-        announce(run_id, &job, &access, &target);
-        Ok((position, target))
     }
+}
+
+/// A target whose outcome is on record.
+#[derive(Debug)]
+struct Recorded {
+    position: usize,
+    target: Target,
+    /// The end of its run, if it was the last one.
+    run_ended: Option<Timestamp>,
 }
 
 /// One target on its way.
@@ -217,7 +235,7 @@ struct Pursued {
 }
 
 impl Pursued {
-    fn note_reply(&mut self, reply: Reply, sent_at: jiff::Timestamp, took: Duration) {
+    fn note_reply(&mut self, reply: Reply, sent_at: Timestamp, took: Duration) {
         let (http_status, code, message) = match reply {
             Reply::Answer(answer) => (Some(answer.status), answer.code, answer.message),
             Reply::Fault(text) => (None, None, Some(text)),
