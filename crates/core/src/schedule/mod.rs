@@ -11,7 +11,9 @@ mod field;
 mod parse;
 mod pattern;
 mod rule;
+mod warning;
 mod zoned;
 
 pub use error::CronError;
 pub use rule::Schedule;
+pub use warning::{DstEffect, DstWarning};

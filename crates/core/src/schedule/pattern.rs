@@ -55,6 +55,11 @@ impl Pattern {
         self.fixed
     }
 
+    /// Whether it matches in every hour of a day, so that a change of the clocks leaves no hole in it.
+    pub(super) fn has_every_hour(&self) -> bool {
+        self.hours.count_ones() == 24
+    }
+
     /// The first match at or after `from`. Fractions of a second in `from` must be zero.
     pub(super) fn at_or_after(&self, from: DateTime) -> Option<DateTime> {
         self.first(from, Date::MAX)

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::error::CronError;
 use super::parse::parse;
 use super::pattern::Pattern;
+use super::warning::{self, DstWarning};
 use super::zoned;
 
 /// A job's schedule: cron, once, or every so often.
@@ -114,6 +115,17 @@ impl Schedule {
                 u64::try_from(slot(upto) - slot(after)).unwrap_or(0)
             }),
             Kind::Cron(pattern) => zoned::count(pattern, &self.zone, after, upto),
+        }
+    }
+
+    /// The clock changes after `from`, up to and including `until`, that touch a cron schedule's times.
+    ///
+    /// A cadence through all hours of the day, such as `*/10 * * * *`, goes on as ever and is not listed.
+    #[must_use]
+    pub fn dst_warnings(&self, from: Timestamp, until: Timestamp) -> Vec<DstWarning> {
+        match &self.kind {
+            Kind::At(_) | Kind::Every(_) => Vec::new(),
+            Kind::Cron(pattern) => warning::between(pattern, &self.zone, from, until),
         }
     }
 
