@@ -5,5 +5,7 @@
 
 pub mod clock;
 pub mod daemon;
+pub mod files;
+pub mod render;
 pub mod store;
 pub mod zoho;

@@ -74,6 +74,19 @@ words! {
         UnknownTimeZone = "E044",
         /// A local time without a time zone.
         NoTimeZone = "E045",
+        /// A change of the clocks that touches a job's occurrences.
+        ClockChange = "W050",
+    }
+}
+
+impl Code {
+    /// How bad a finding of this kind is.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::ClockChange => Severity::Warning,
+            _ => Severity::Error,
+        }
     }
 }
 
@@ -120,12 +133,12 @@ pub struct Quote {
 }
 
 impl Diagnostic {
-    /// An error about a whole file or folder.
+    /// A finding about a whole file or folder.
     #[must_use]
     pub fn of_file(code: Code, file: &str, message: String, help: Option<String>) -> Self {
         Self {
             code,
-            severity: Severity::Error,
+            severity: code.severity(),
             file: file.to_owned(),
             span: 0..0,
             line: 1,

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::quote::Lines;
 use super::reader::{Problem, Problems, Table};
 use super::secret::{hidden, redacted};
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic};
 
 /// The diagnostics shown of one file; the last one counts the others.
 const MOST_SHOWN: usize = 100;
@@ -46,6 +46,7 @@ impl<'t> Document<'t> {
     pub(super) fn conclude(self, problems: Problems) -> Vec<Diagnostic> {
         let lines = Lines::new(self.text);
         let mut all = self.believable(problems.into_vec(), &lines);
+        let valid = self.is_valid();
         all.extend(self.syntax);
         if all.is_empty() {
             return Vec::new();
@@ -58,7 +59,8 @@ impl<'t> Document<'t> {
             let help = last.help.take().unwrap_or_default();
             last.help = Some(format!("{help} (and {more} more problems in this file)"));
         }
-        let hidden = hidden(self.text, self.root.get_ref());
+        let mut hidden = hidden(self.text, self.root.get_ref(), valid);
+        hidden.extend(all.iter().filter_map(|problem| problem.concealed.clone()));
         all.into_iter().map(|problem| diagnostic(problem, self.file, &lines, &hidden)).collect()
     }
 
@@ -85,7 +87,7 @@ fn diagnostic(problem: Problem, file: &str, lines: &Lines<'_>, hidden: &[Range<u
     let (line, column) = lines.position(problem.span.start);
     Diagnostic {
         code: problem.code,
-        severity: Severity::Error,
+        severity: problem.code.severity(),
         file: file.to_owned(),
         line,
         column,

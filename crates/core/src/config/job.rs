@@ -44,7 +44,7 @@ pub fn parse_job(name: &JobName, file: &str, text: &str, defaults: &JobDefaults)
     }
     let timing = root
         .require("schedule", &mut problems, "add a table `[schedule]` with one of `cron`, `at` and `every`")
-        .and_then(|value| timing(&value, &zone, &mut problems));
+        .and_then(|value| timing(&value, &zone, defaults.warn_from, &mut problems));
     let retry = retry(root.take("retry").as_ref(), defaults.retry, &mut problems);
     conditions(&mut root, defaults.windows.as_ref(), &mut problems);
     root.finish(&mut problems);

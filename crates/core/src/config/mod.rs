@@ -29,4 +29,4 @@ pub use job::parse_job;
 pub use model::{
     Account, ApiVersion, BaseUrl, Job, LogFormat, LogLevel, LogSettings, SecretRef, Settings, State,
 };
-pub use settings::{JobDefaults, ReadSettings, parse_settings};
+pub use settings::{JobDefaults, ReadSettings, looks_like_settings, parse_settings};

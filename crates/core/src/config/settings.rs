@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::account::account;
 use super::document::Document;
 use super::model::{Account, LogFormat, LogLevel, LogSettings, Settings, State};
@@ -32,6 +34,28 @@ pub struct JobDefaults {
     pub(super) windows: Option<BTreeSet<String>>,
     pub(super) zone: Fallback,
     pub(super) retry: RetryPolicy,
+    pub(super) warn_from: Option<Timestamp>,
+}
+
+impl JobDefaults {
+    /// For job files without a `calloff.toml`: nothing that it might say is missed.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { zone: Fallback::Unreadable, ..Self::default() }
+    }
+
+    /// Has jobs read with warnings of the clock changes that touch them in the 13 months after `from`.
+    #[must_use]
+    pub fn with_warnings_from(self, from: Timestamp) -> Self {
+        Self { warn_from: Some(from), ..self }
+    }
+}
+
+/// Whether the text, valid or not, is more likely a `calloff.toml` than a job file.
+#[must_use]
+pub fn looks_like_settings(text: &str) -> bool {
+    let (root, _) = toml::de::DeTable::parse_recoverable(text);
+    ["accounts", "jobs", "state"].iter().any(|key| root.get_ref().contains_key(*key))
 }
 
 /// `calloff.toml`, read.
@@ -84,6 +108,7 @@ pub fn parse_settings(file: &str, text: &str) -> ReadSettings {
             windows: windows.filter(|_| complete),
             zone: if complete { zone } else { known(zone) },
             retry: retry.unwrap_or_default(),
+            warn_from: None,
         },
     }
 }

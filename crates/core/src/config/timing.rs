@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::instant::instant;
@@ -11,6 +12,8 @@ use super::zone::Fallback;
 use crate::diagnostic::Code;
 use crate::schedule::Schedule;
 
+/// 13 months: a job that is due once a year is warned of before its time.
+const LOOK_AHEAD: Duration = Duration::from_hours(24 * 396);
 const CATCH_UP: Duration = Duration::from_mins(15);
 const SCHEDULE_HELP: &str = "write one of `cron = \"30 17 * * FRI\"`, `at = \"2026-12-24T17:30:00\"` and \
                              `every = \"10m\"`";
@@ -23,9 +26,14 @@ pub(super) struct Timing {
 }
 
 /// Reads the table.
-pub(super) fn timing(value: &Value<'_>, zone: &Fallback, problems: &mut Problems) -> Option<Timing> {
+pub(super) fn timing(
+    value: &Value<'_>,
+    zone: &Fallback,
+    warn_from: Option<Timestamp>,
+    problems: &mut Problems,
+) -> Option<Timing> {
     let mut table = value.table(problems, "`[schedule]`".into())?;
-    let schedule = schedule(&mut table, zone, problems);
+    let schedule = schedule(&mut table, zone, warn_from, problems);
     let week = Span::from(Duration::ZERO).to(Duration::from_hours(24 * 7));
     let jitter = table.take("jitter").map_or(Some(Duration::ZERO), |value| value.duration(problems, week));
     let ever = Span::from(Duration::ZERO);
@@ -34,7 +42,12 @@ pub(super) fn timing(value: &Value<'_>, zone: &Fallback, problems: &mut Problems
     Some(Timing { schedule: schedule?, jitter: jitter?, catch_up: catch_up? })
 }
 
-fn schedule(table: &mut Table<'_>, zone: &Fallback, problems: &mut Problems) -> Option<Schedule> {
+fn schedule(
+    table: &mut Table<'_>,
+    zone: &Fallback,
+    warn_from: Option<Timestamp>,
+    problems: &mut Problems,
+) -> Option<Schedule> {
     let cron_value = table.take("cron");
     let at = table.take("at");
     let every = table.take("every");
@@ -58,7 +71,9 @@ fn schedule(table: &mut Table<'_>, zone: &Fallback, problems: &mut Problems) -> 
     // Each is checked, so that the one that is kept is right.
     let cron = cron_value.and_then(|value| {
         let zone = zone.for_local(&value, problems);
-        cron(&value, zone, problems)
+        let schedule = cron(&value, zone, problems)?;
+        clock_changes(&schedule, &value, warn_from, problems);
+        Some(schedule)
     });
     let at = at.and_then(|value| Some(Schedule::at(instant(&value, zone, problems)?, zone.or_utc())));
     let second = Span::from(Duration::from_secs(1));
@@ -77,6 +92,17 @@ pub(super) fn cron(value: &Value<'_>, zone: Option<TimeZone>, problems: &mut Pro
             problems.add(Code::Cron, span, error.to_string()).help(error.help());
             None
         }
+    }
+}
+
+/// Warns of the clock changes that touch the schedule.
+fn clock_changes(schedule: &Schedule, cron: &Value<'_>, from: Option<Timestamp>, problems: &mut Problems) {
+    let Some(from) = from else { return };
+    let until = from.checked_add(LOOK_AHEAD).unwrap_or(Timestamp::MAX);
+    for warning in schedule.dst_warnings(from, until) {
+        problems
+            .add(Code::ClockChange, cron.span(), warning.to_string())
+            .help("choose another time of day if that matters");
     }
 }
 

@@ -13,6 +13,8 @@ pub(in crate::config) struct Problem {
     pub(in crate::config) help: Option<String>,
     /// Whether it blames something for not being there: not to be believed of a file with syntax errors.
     pub(in crate::config) absence: bool,
+    /// What the quoted line is not to show.
+    pub(in crate::config) concealed: Option<Range<usize>>,
 }
 
 /// The findings in one file, in the order in which they were made.
@@ -27,7 +29,14 @@ impl Problems {
         span: Range<usize>,
         message: impl Into<String>,
     ) -> &mut Problem {
-        self.0.push(Problem { code, span, message: message.into(), help: None, absence: false });
+        self.0.push(Problem {
+            code,
+            span,
+            message: message.into(),
+            help: None,
+            absence: false,
+            concealed: None,
+        });
         let last = self.0.len() - 1;
         &mut self.0[last]
     }
@@ -53,6 +62,12 @@ impl Problem {
     /// Marks a finding that blames something for not being there.
     pub(in crate::config) fn absence(&mut self) -> &mut Self {
         self.absence = true;
+        self
+    }
+
+    /// Keeps a part of the file from being quoted.
+    pub(in crate::config) fn conceal(&mut self, part: Range<usize>) -> &mut Self {
+        self.concealed = Some(part);
         self
     }
 }

@@ -74,15 +74,18 @@ impl<'t> Table<'t> {
 
     /// Reports the keys that were never asked for.
     pub(in crate::config) fn finish(self, problems: &mut Problems) {
-        for key in self.entries.keys() {
+        for (key, value) in self.entries {
             let name: &str = key.get_ref();
             if self.known.contains(&name) {
                 continue;
             }
-            let help = did_you_mean(name, self.known.iter().copied()).unwrap_or_else(|| self.choices());
-            problems
-                .add(Code::UnknownKey, key.span(), format!("unknown key `{}` in {}", bare(name), self.place))
-                .help(help);
+            let message = format!("unknown key `{}` in {}", bare(name), self.place);
+            let problem = problems.add(Code::UnknownKey, key.span(), message);
+            match did_you_mean(name, self.known.iter().copied()) {
+                Some(help) => problem.help(help),
+                // Nobody knows what this is, so it may be a secret.
+                None => problem.help(self.choices()).conceal(value.span()),
+            };
         }
     }
 

@@ -10,9 +10,14 @@ use super::scan::scan;
 use super::shape::{is_secret_key, looks_secret, merged};
 
 /// The parts of a file that must not be shown, in order, none overlapping.
-pub(in crate::config) fn hidden(text: &str, root: &DeTable<'_>) -> Vec<Range<usize>> {
+///
+/// What stands where is not to be relied on in a file that is not `valid`: there a value may have lost its key.
+pub(in crate::config) fn hidden(text: &str, root: &DeTable<'_>, valid: bool) -> Vec<Range<usize>> {
     let mut places = Places::default();
     places.walk(root, true);
+    if !valid {
+        places.references.clear();
+    }
     let mut hidden = places.hidden;
     hidden.extend(scan(text, &places.references));
     merged(hidden)
@@ -48,7 +53,9 @@ impl Places {
 
     fn secret(&mut self, value: &Spanned<DeValue<'_>>) {
         match value.get_ref() {
-            DeValue::Table(table) if table.iter().all(|(key, value)| is_place(key.get_ref(), value)) => {
+            DeValue::Table(table)
+                if !table.is_empty() && table.iter().all(|(key, value)| is_place(key.get_ref(), value)) =>
+            {
                 self.references.push(value.span());
             }
             DeValue::Table(table) => {

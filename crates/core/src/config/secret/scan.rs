@@ -9,7 +9,8 @@ use super::shape::is_secret_key;
 
 /// The parts that seem to be secrets, save `references`: values known to say only where a secret is.
 pub(super) fn scan(text: &str, references: &[Range<usize>]) -> Vec<Range<usize>> {
-    let mut scanner = Scanner { references, hidden: Vec::new(), open: Open::Nothing, in_table: false };
+    let mut scanner =
+        Scanner { references, hidden: Vec::new(), open: Open::Nothing, in_table: false, after_secret: false };
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         scanner.line(start, line);
@@ -24,6 +25,8 @@ struct Scanner<'r> {
     open: Open,
     /// Whether the table that was opened last is itself a secret's: `[accounts.a.client_secret]`.
     in_table: bool,
+    /// Whether nothing that is surely no secret has come since the last one.
+    after_secret: bool,
 }
 
 /// What an earlier line has begun and not ended.
@@ -39,7 +42,7 @@ enum Open {
 impl Scanner<'_> {
     fn line(&mut self, start: usize, line: &str) {
         let end = start + line.len();
-        let header = line.trim_start().starts_with('[');
+        let header = is_header(line);
         match self.open {
             Open::Text(delimiter) => {
                 self.hidden.push(start..end);
@@ -58,6 +61,13 @@ impl Scanner<'_> {
         if header {
             self.in_table = is_secret_header(line);
         }
+        if header || is_entry(line) {
+            self.after_secret = false;
+        } else if self.after_secret {
+            // A multi-line secret whose quotes a slip has torn.
+            self.hidden.push(start..end);
+            return;
+        }
         let mut from = 0;
         while let Some(value) = self.value_after(line, from) {
             let value = value + line[value..].len() - line[value..].trim_start().len();
@@ -67,16 +77,24 @@ impl Scanner<'_> {
                 from = reference.end.min(end) - start;
             } else {
                 self.hidden.push(start + value..end);
+                self.after_secret = true;
                 self.open = if header { Open::Nothing } else { opened(&line[value..], 0) };
                 return;
             }
+        }
+        if from == 0
+            && let Some(value) = torn(line)
+        {
+            self.hidden.push(start + value..end);
+            self.after_secret = true;
+            self.open = opened(&line[value..], 0);
         }
     }
 
     /// Where in the line, after `from`, a secret's value begins.
     fn value_after(&self, line: &str, from: usize) -> Option<usize> {
         let rest = &line[from..];
-        if self.in_table && from == 0 && !rest.trim_start().starts_with('[') {
+        if self.in_table && from == 0 && !is_header(rest) {
             return Some(rest.find('=').map_or(0, |at| at + 1)).filter(|_| !rest.trim().is_empty());
         }
         runs(rest).filter(|run| is_secret_key(&rest[run.clone()])).find_map(|run| {
@@ -90,6 +108,24 @@ impl Scanner<'_> {
             }
         })
     }
+}
+
+/// Whether the line opens a table.
+fn is_header(line: &str) -> bool {
+    line.trim_start().starts_with('[') && !line.contains('=')
+}
+
+/// Whether the line begins with a key and `=`.
+fn is_entry(line: &str) -> bool {
+    let key = |c: char| c.is_alphanumeric() || "-_.\"' \t".contains(c);
+    line.split_once('=').is_some_and(|(before, _)| !before.trim().is_empty() && before.chars().all(key))
+}
+
+/// Where in the line a value begins whose key a slip has torn apart: `client_se=ret = "..."`.
+fn torn(line: &str) -> Option<usize> {
+    // A key is not longer than this, and what a slip made of it not much.
+    let ends = line.char_indices().take(80).filter(|(_, c)| matches!(c, '=' | '"' | '\''));
+    ends.map(|(end, _)| end).find(|end| is_secret_key(&line[..*end]))
 }
 
 /// The parts of a line that could be bare keys.

@@ -50,20 +50,30 @@ fn token_ranges(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The places in URLs where secrets stand: passwords, and paths, which make a webhook's address a secret.
+/// The places in URLs, and in what was meant to be one, where secrets stand: what is before an `@`, and paths, which
+/// make a webhook's address a secret.
 fn url_ranges(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    for (at, sign) in text.match_indices("://") {
-        let start = at + sign.len();
-        let rest = &text[start..];
-        let url = &rest[..rest.find(['"', '\'', ' ', '\t', '\n', '`']).unwrap_or(rest.len())];
-        let host = url.rfind('@').map_or(0, |at| at + 1);
-        if let Some(colon) = url[..host].find(':') {
-            found.push(start + colon + 1..start + host - 1);
+    let mut start = 0;
+    for word in text.split_inclusive(['"', '\'', ' ', '\t', '\n', '`']) {
+        let end = start + word.trim_end_matches(['"', '\'', ' ', '\t', '\n', '`']).len();
+        let host = text[start..end].rfind('@').map_or(start, |at| {
+            let user = text[start..start + at].rfind("//").map_or(start, |slashes| start + slashes + 2);
+            found.push(user..start + at);
+            start + at
+        });
+        let rest = text[start..end].find("://").map_or(end, |sign| host.max(start + sign + 3));
+        let path = text[rest..end].find(['/', '?', '#']).map_or(end, |path| rest + path + 1);
+        found.push(path..end);
+        // What is no port is a password whose `@` is missing; the colons of `[::1]` are neither.
+        let port = text[rest..end].find(':').map_or(end, |colon| rest + colon + 1);
+        if rest < end
+            && !text[rest..].starts_with('[')
+            && !text[port..end].starts_with(|c: char| c.is_ascii_digit())
+        {
+            found.push(port..end);
         }
-        if let Some(path) = url[host..].find(['/', '?', '#']) {
-            found.push(start + host + path + 1..start + url.len());
-        }
+        start += word.len();
     }
     found.retain(|range| !range.is_empty());
     found

@@ -1,0 +1,158 @@
+//! `calloff check`: everything that is wrong with some files, offline.
+
+use std::path::{Path, PathBuf};
+
+use calloff_core::config::{JobDefaults, looks_like_settings, parse_settings};
+use calloff_core::diagnostic::{Diagnostic, Severity};
+use jiff::Timestamp;
+
+use super::folder::{Found, JobFile, job_files, job_name};
+use super::load::{Loaded, load};
+use super::read::{shown, text, unreadable};
+
+const CONFIG: &str = "calloff.toml";
+
+/// What was found, and in how much.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The findings, file by file.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many files were read.
+    pub files: usize,
+    /// How many jobs are right.
+    pub jobs: usize,
+}
+
+impl Report {
+    /// How many findings are of that severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|found| found.severity == severity).count()
+    }
+
+    /// Whether nothing is wrong: warnings don't count.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.count(Severity::Error) == 0
+    }
+
+    /// One line for people.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let read = format!("{} and {} read", many(self.files, "file"), many(self.jobs, "valid job"));
+        match (self.count(Severity::Error), self.count(Severity::Warning)) {
+            (0, 0) => format!("{read}: nothing is wrong"),
+            (0, warnings) => format!("{read}: {}", many(warnings, "warning")),
+            (errors, 0) => format!("{read}: {}", many(errors, "error")),
+            (errors, warnings) => {
+                format!("{read}: {} and {}", many(errors, "error"), many(warnings, "warning"))
+            }
+        }
+    }
+
+    fn take(&mut self, loaded: Loaded) {
+        self.files += loaded.files;
+        self.jobs += loaded.jobs.len();
+        for diagnostic in loaded.diagnostics {
+            // A file may be reached by several of the paths.
+            if !self.diagnostics.contains(&diagnostic) {
+                self.diagnostics.push(diagnostic);
+            }
+        }
+    }
+}
+
+fn many(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+/// Checks each path: a `calloff.toml` with its jobs, a folder that has one, a folder of job files, or a job file.
+///
+/// Job files are read against `config`, or else against the `calloff.toml` in the nearest folder above them. If
+/// there is none, what it might say is taken to be so.
+#[must_use]
+pub fn check(paths: &[PathBuf], config: Option<&Path>, now: Timestamp) -> Report {
+    let mut report = Report::default();
+    for path in paths {
+        report.take(one(path, config, now));
+    }
+    report
+}
+
+fn one(path: &Path, config: Option<&Path>, now: Timestamp) -> Loaded {
+    let metadata = match path.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) => return wrong(unreadable(&shown(path), &error)),
+    };
+    if metadata.is_dir() {
+        let inside = path.join(CONFIG);
+        if inside.is_file() {
+            return load(&inside, Some(now));
+        }
+        let around = Around::of(path, config, now);
+        let root = around.root_for(path).unwrap_or(path);
+        let mut loaded = Loaded::default();
+        loaded.take(job_files(path, root), &around.defaults);
+        return loaded;
+    }
+    let named = path.file_name().is_some_and(|name| name == CONFIG) || config == Some(path);
+    if named || text(path, "").is_ok_and(|text| looks_like_settings(&text)) {
+        return load(path, Some(now));
+    }
+    let around = Around::of(path, config, now);
+    let root = around.root_for(path).or_else(|| path.parent()).unwrap_or(Path::new(""));
+    match job_name(path, root) {
+        Ok(name) => {
+            let mut loaded = Loaded::default();
+            let files = vec![JobFile { path: path.to_owned(), name }];
+            loaded.take(Found { files, diagnostics: Vec::new() }, &around.defaults);
+            loaded
+        }
+        Err(message) => {
+            let code = calloff_core::diagnostic::Code::FileName;
+            wrong(Diagnostic::of_file(code, &shown(path), message, None))
+        }
+    }
+}
+
+fn wrong(diagnostic: Diagnostic) -> Loaded {
+    Loaded { diagnostics: vec![diagnostic], files: 1, ..Loaded::default() }
+}
+
+/// The set-up that a job file belongs to.
+struct Around {
+    defaults: JobDefaults,
+    /// The folder of job files.
+    jobs: Option<PathBuf>,
+}
+
+impl Around {
+    fn of(path: &Path, config: Option<&Path>, now: Timestamp) -> Self {
+        let config = config.map(Path::to_owned).or_else(|| above(path));
+        let read = config.as_deref().and_then(|config| {
+            let read = parse_settings("", &text(config, "").ok()?);
+            Some((config, read))
+        });
+        let (defaults, jobs) = match read {
+            Some((config, read)) => {
+                let jobs = config.parent().unwrap_or(Path::new("")).join(read.jobs.unwrap_or_default());
+                (read.defaults, Some(jobs))
+            }
+            None => (JobDefaults::unknown(), None),
+        };
+        Self { defaults: defaults.with_warnings_from(now), jobs }
+    }
+
+    /// The part of `path` that is the folder of job files, if it goes through that.
+    fn root_for<'p>(&self, path: &'p Path) -> Option<&'p Path> {
+        let jobs = self.jobs.as_ref()?.canonicalize().ok()?;
+        path.ancestors().find(|part| part.canonicalize().is_ok_and(|part| part == jobs))
+    }
+}
+
+/// The `calloff.toml` in the nearest folder above.
+fn above(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    path.ancestors().skip(1).map(|folder| folder.join(CONFIG)).find(|config| config.is_file())
+}

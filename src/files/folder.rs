@@ -1,0 +1,118 @@
+//! The folder of job files, read recursively.
+
+use std::path::{Path, PathBuf};
+
+use calloff_core::diagnostic::{Code, Diagnostic};
+use calloff_core::ids::JobName;
+
+use super::read::{shown, unreadable};
+
+/// Folders in folders, at most. Links can make a small tree endless.
+const MOST_DEPTH: usize = 16;
+/// Job files, at most.
+const MOST_FILES: usize = 200_000;
+
+/// A job file.
+#[derive(Debug)]
+pub(super) struct JobFile {
+    pub(super) path: PathBuf,
+    pub(super) name: JobName,
+}
+
+/// What a folder has.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The job files, sorted by name.
+    pub(super) files: Vec<JobFile>,
+    /// What is wrong with the folder itself and with names in it.
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// The job files in `folder`, named by their place below `root`.
+pub(super) fn job_files(folder: &Path, root: &Path) -> Found {
+    let mut walk = Walk { root, found: Found::default(), above: Vec::new() };
+    walk.folder(folder);
+    walk.found.files.sort_by(|a, b| a.name.cmp(&b.name));
+    walk.found
+}
+
+struct Walk<'r> {
+    root: &'r Path,
+    found: Found,
+    /// The folders on the way here, links resolved.
+    above: Vec<PathBuf>,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, folder: &Path) {
+        let (real, entries) = match entries(folder) {
+            Ok(read) => read,
+            Err(error) => return self.found.diagnostics.push(unreadable(&shown(folder), &error)),
+        };
+        if self.above.contains(&real) {
+            // A link to a folder on the way here: everything in it has been seen.
+            return;
+        }
+        if self.above.len() == MOST_DEPTH {
+            let error = std::io::Error::other(format!("it is more than {MOST_DEPTH} folders deep"));
+            return self.found.diagnostics.push(unreadable(&shown(folder), &error));
+        }
+        self.above.push(real);
+        for entry in entries {
+            if self.found.files.len() == MOST_FILES {
+                let error = std::io::Error::other(format!("it has more than {MOST_FILES} job files"));
+                self.found.diagnostics.push(unreadable(&shown(folder), &error));
+                break;
+            }
+            self.entry(entry);
+        }
+        self.above.pop();
+    }
+
+    fn entry(&mut self, path: PathBuf) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // Dotfiles, among them `..data` of Kubernetes; `#x.toml#` and the like are of editors.
+        if name.starts_with(['.', '#']) {
+            return;
+        }
+        let is_toml = name.ends_with(".toml");
+        if path.is_dir() {
+            self.folder(&path);
+        } else if is_toml {
+            self.file(path);
+        }
+    }
+
+    fn file(&mut self, path: PathBuf) {
+        match job_name(&path, self.root) {
+            Ok(name) => self.found.files.push(JobFile { path, name }),
+            Err(message) => {
+                let help = "rename it: letters, digits, `-`, `_` and `.`, up to 255 with its folders";
+                let file = shown(&path);
+                let wrong = Diagnostic::of_file(Code::FileName, &file, message, Some(help.to_owned()));
+                self.found.diagnostics.push(wrong);
+            }
+        }
+    }
+}
+
+/// The folder with links resolved, and what is in it, sorted.
+fn entries(folder: &Path) -> std::io::Result<(PathBuf, Vec<PathBuf>)> {
+    // An empty path is the folder that a bare `calloff.toml` is in.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let real = folder.canonicalize()?;
+    let mut entries = Vec::new();
+    for entry in folder.read_dir()? {
+        entries.push(entry?.path());
+    }
+    entries.sort();
+    Ok((real, entries))
+}
+
+/// The name of the job in a file.
+pub(super) fn job_name(path: &Path, root: &Path) -> Result<JobName, String> {
+    let below = path.strip_prefix(root).unwrap_or(path).with_extension("");
+    let parts: Option<Vec<&str>> = below.components().map(|part| part.as_os_str().to_str()).collect();
+    let name = parts.ok_or("the file's name is not UTF-8")?.join("/");
+    JobName::parse(&name).map_err(|error| error.to_string())
+}

@@ -1,0 +1,94 @@
+//! `calloff.toml` and its jobs, read together.
+
+use std::path::{Path, PathBuf};
+
+use calloff_core::config::{Job, JobDefaults, Settings, parse_job, parse_settings};
+use calloff_core::diagnostic::Diagnostic;
+use calloff_core::ids::JobName;
+use jiff::Timestamp;
+
+use super::folder::{Found, JobFile, job_files};
+use super::read::{shown, text};
+
+/// A set-up, as far as it is right.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The folder that relative paths of `calloff.toml` start from.
+    pub base: PathBuf,
+    /// What `calloff.toml` says; `None` if it is wrong.
+    pub settings: Option<Settings>,
+    /// The folder of job files, if it can be told.
+    pub jobs_folder: Option<PathBuf>,
+    /// The jobs whose files are right, sorted by name.
+    pub jobs: Vec<Job>,
+    /// The jobs whose files are wrong.
+    pub wrong: Vec<JobName>,
+    /// Everything that was found, file by file.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many files were read.
+    pub files: usize,
+}
+
+impl Loaded {
+    /// Whether nothing is wrong with it. Warnings don't count.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        !self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Reads `calloff.toml` and every job file, whatever is wrong with others of them.
+///
+/// With `warn_from`, jobs are read with warnings of the clock changes after it.
+#[must_use]
+pub fn load(config: &Path, warn_from: Option<Timestamp>) -> Loaded {
+    let base = config.parent().unwrap_or(Path::new("")).to_owned();
+    let file = shown(config);
+    let mut loaded = Loaded { base, files: 1, ..Loaded::default() };
+    let text = match text(config, &file) {
+        Ok(text) => text,
+        Err(diagnostic) => {
+            loaded.diagnostics.push(*diagnostic);
+            return loaded;
+        }
+    };
+    let read = parse_settings(&file, &text);
+    loaded.settings = read.settings.value;
+    loaded.diagnostics = read.settings.diagnostics;
+    let defaults = match warn_from {
+        Some(from) => read.defaults.with_warnings_from(from),
+        None => read.defaults,
+    };
+    if let Some(folder) = read.jobs.map(|jobs| loaded.base.join(jobs)) {
+        loaded.take(job_files(&folder, &folder), &defaults);
+        loaded.jobs_folder = Some(folder);
+    }
+    loaded
+}
+
+impl Loaded {
+    /// Reads the job files found.
+    pub(super) fn take(&mut self, found: Found, defaults: &JobDefaults) {
+        self.diagnostics.extend(found.diagnostics);
+        for file in found.files {
+            self.job(file, defaults);
+        }
+    }
+
+    fn job(&mut self, JobFile { path, name }: JobFile, defaults: &JobDefaults) {
+        self.files += 1;
+        let file = shown(&path);
+        let checked = match text(&path, &file) {
+            Ok(text) => parse_job(&name, &file, &text, defaults),
+            Err(diagnostic) => {
+                self.diagnostics.push(*diagnostic);
+                return self.wrong.push(name);
+            }
+        };
+        self.diagnostics.extend(checked.diagnostics);
+        match checked.value {
+            Some(job) => self.jobs.push(job),
+            None => self.wrong.push(name),
+        }
+    }
+}
