@@ -44,12 +44,18 @@ fn human(diagnostic: &Diagnostic, colour: bool) -> String {
     let origin = Origin::path(diagnostic.file.as_str());
     let mut group: Group<'_> = match &diagnostic.quote {
         None => title.element(origin),
-        // The quoted line may be masked or cut, so the place comes from the diagnostic, not from it.
-        Some(quote) => title.element(origin.line(diagnostic.line).char_column(diagnostic.column)).element(
-            Snippet::source(quote.text.as_str())
+        Some(quote) => {
+            let snippet = Snippet::source(quote.text.as_str())
                 .line_start(diagnostic.line)
-                .annotation(AnnotationKind::Primary.span(quote.mark.clone())),
-        ),
+                .annotation(AnnotationKind::Primary.span(quote.mark.clone()));
+            let before = quote.text.get(..quote.mark.start).unwrap_or_default().chars().count();
+            if before + 1 == diagnostic.column {
+                title.element(snippet.path(diagnostic.file.as_str()))
+            } else {
+                // The line was masked or cut before the place, so its column can't be told from the quote.
+                title.element(origin.line(diagnostic.line).char_column(diagnostic.column)).element(snippet)
+            }
+        }
     };
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));

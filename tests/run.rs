@@ -166,6 +166,20 @@ async fn a_new_or_edited_job_never_makes_a_past_instant_due() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_was_taken_away_and_comes_back_is_new() {
+    let stage = Stage::new(&faults("[]"), "");
+    let text = "backups = [\"1\"]\n[schedule]\nevery = \"10m\"\n";
+    stage.serve(&[stage.job("often", text)], Duration::from_secs(5)).await;
+    let stage = stage.restart("").await;
+    let other = stage.job("other", "backups = [\"1\"]\n[schedule]\nat = \"2030-01-01T00:00:00Z\"\n");
+    stage.serve(&[other], Duration::from_secs(5)).await;
+    let stage = stage.restart("").await;
+    tokio::time::advance(Duration::from_mins(45)).await;
+    stage.serve(&[stage.job("often", text)], Duration::from_secs(5)).await;
+    assert_eq!(stage.history().await, []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_lets_a_request_under_way_finish_and_leaves_the_rest_for_the_next_start() {
     let scenario = "[accounts.acme]\nlatency = \"5s\"\nunlisted = \"SCHEDULED\"\n[[accounts.acme.backups]]\nid = \"1\"\n";
     let stage = Stage::new(scenario, "concurrency = 1\n");

@@ -1,5 +1,7 @@
 //! The client over real sockets: every endpoint, and every way in which a connection can go wrong.
 
+#![expect(clippy::unwrap_used, reason = "a helper that can't help fails its test")]
+
 mod support;
 
 use std::net::SocketAddr;
@@ -35,7 +37,8 @@ struct Wire {
 
 impl Wire {
     async fn new(scenario: &str) -> Self {
-        let zoho = Simulator::start(([127, 0, 0, 1], 0).into(), Scenario::parse(scenario).unwrap()).await.unwrap();
+        let zoho =
+            Simulator::start(([127, 0, 0, 1], 0).into(), Scenario::parse(scenario).unwrap()).await.unwrap();
         let account = account(&zoho.url(), "timeout = \"2s\"\n");
         let state = tempfile::tempdir().unwrap();
         let transport = Arc::new(HttpTransport::default());
@@ -102,7 +105,8 @@ async fn every_fault_of_a_connection_is_transient_and_says_what_happened() {
         ("slow-body", "timed out: no whole answer within 2s"),
     ] {
         let scenario = format!("{WEEKLY}faults = [{{ then = \"{fault}\", every = \"500ms\" }}]\n");
-        let scenario = if fault == "slow-body" { scenario } else { scenario.replace(", every = \"500ms\"", "") };
+        let scenario =
+            if fault == "slow-body" { scenario } else { scenario.replace(", every = \"500ms\"", "") };
         let reply = Wire::new(&scenario).await.cancel("42").await;
         let Reply::Fault(text) = &reply else { panic!("{fault}: {reply:?}") };
         assert!(text.contains(said), "{fault}: {text}");
@@ -154,7 +158,8 @@ async fn cancel_at(address: SocketAddr) -> Reply {
 async fn a_redirect_is_not_followed_and_the_token_goes_nowhere() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = elsewhere.local_addr().unwrap();
-    let answer = format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: http://{target}/\r\nContent-Length: 0\r\n\r\n");
+    let answer =
+        format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: http://{target}/\r\nContent-Length: 0\r\n\r\n");
     let (address, asked) = answer_once(answer.leak().as_bytes()).await;
     let reply = cancel_at(address).await;
     assert_eq!(judge_cancel(&reply), Verdict::End(Outcome::Rejected));
@@ -168,7 +173,8 @@ async fn a_redirect_is_not_followed_and_the_token_goes_nowhere() {
 
 #[tokio::test]
 async fn nonsense_instead_of_http_is_a_fault() {
-    for bytes in [&b"SSH-2.0-OpenSSH_9.2\r\n"[..], b"HTTP/1.1 999999 ?\r\n\r\n", b"\0\0\0\0\0\0\0\0\r\n\r\n"] {
+    for bytes in [&b"SSH-2.0-OpenSSH_9.2\r\n"[..], b"HTTP/1.1 999999 ?\r\n\r\n", b"\0\0\0\0\0\0\0\0\r\n\r\n"]
+    {
         let (address, _asked) = answer_once(bytes).await;
         let reply = cancel_at(address).await;
         assert!(matches!(reply, Reply::Fault(_)), "{reply:?}");

@@ -1,7 +1,7 @@
 //! From what is due to what is done: claims, begins and carries out runs, for the daemon and for the commands.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use calloff_core::agenda::{self, DueRun};
@@ -11,7 +11,7 @@ use calloff_core::outcome::{self, Outcome};
 use calloff_core::retry::RetryPolicy;
 use calloff_core::run::{MANUAL_JOB, Run, RunState, Target, Trigger};
 use jiff::Timestamp;
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
 
 use super::accounts::Accounts;
 use super::agenda::Due;
@@ -68,15 +68,9 @@ impl Runner {
                 Claimed::Ours
             }
         };
-        match claimed {
-            Claimed::Lost(cursor) => {
-                freed(cursor);
-                return Fired::default();
-            }
-            Claimed::Unknown => {
-                tracing::warn!(event = "run.unclaimed", job = %due.job.name, "the record has forgotten the job");
-            }
-            Claimed::Ours => {}
+        if let Claimed::Lost(cursor) = claimed {
+            freed(cursor);
+            return Fired::default();
         }
         if let Some(missed) = &missed {
             tracing::error!(event = "run.missed", run_id = %missed.run_id, job = missed.job, account = %missed.account,
@@ -142,14 +136,15 @@ impl Runner {
         backups: &[BackupId],
         reason: Option<String>,
     ) -> NewRun {
+        let now = self.worker.clock.now();
         NewRun {
-            run_id: new_run_id(),
+            run_id: new_run_id(now),
             job: job.to_owned(),
             account: account.clone(),
             trigger: Trigger::Manual,
             occurrence: None,
             due_at: None,
-            started_at: self.worker.clock.now(),
+            started_at: now,
             reason,
             backups: backups.to_vec(),
         }
@@ -163,21 +158,26 @@ impl Runner {
             from: *cursor,
             to: decision.cursor().unwrap_or(*cursor),
             // The missed ones come first in time, and so do their IDs.
-            missed: decision.missed.map(|missed| missing(job, &missed)),
+            missed: decision.missed.map(|missed| missing(job, &missed, now)),
             run: decision.run.map(|run| scheduled(job, &run, now)),
             now,
         }
     }
 }
 
-/// An ID that sorts by the time it was made; a database sorts its runs by them.
-fn new_run_id() -> RunId {
-    RunId::new(Uuid::now_v7())
+/// An ID that sorts by the time it was made; the record is sorted by them.
+fn new_run_id(now: Timestamp) -> RunId {
+    /// Counts within a millisecond, so that what is made later sorts later.
+    static COUNTER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+    let counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
+    RunId::new(Uuid::new_v7(uuid::Timestamp::from_unix(&*counter, millis / 1000, nanos)))
 }
 
 fn scheduled(job: &Job, due: &DueRun, now: Timestamp) -> NewRun {
     NewRun {
-        run_id: new_run_id(),
+        run_id: new_run_id(now),
         job: job.name.as_str().to_owned(),
         account: job.account.clone(),
         trigger: due.trigger,
@@ -189,7 +189,7 @@ fn scheduled(job: &Job, due: &DueRun, now: Timestamp) -> NewRun {
     }
 }
 
-fn missing(job: &Job, missed: &agenda::Missed) -> Missed {
+fn missing(job: &Job, missed: &agenda::Missed, now: Timestamp) -> Missed {
     let catch_up = humantime::format_duration(job.catch_up);
     let reason = match missed.count {
         1 => format!("nothing could run it at {}; catch_up is {catch_up}", missed.newest),
@@ -199,7 +199,7 @@ fn missing(job: &Job, missed: &agenda::Missed) -> Missed {
         ),
     };
     Missed {
-        run_id: new_run_id(),
+        run_id: new_run_id(now),
         account: job.account.clone(),
         newest: missed.newest,
         count: missed.count,

@@ -1,6 +1,6 @@
 //! Where schedules stand at a start, and runs whose process has ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calloff_core::agenda;
 use calloff_core::ids::{JobName, RunId};
@@ -22,7 +22,8 @@ impl Store {
     /// Brings the record up to date with the loaded jobs, and says where each schedule stands.
     ///
     /// A job that is new, or whose fingerprint has changed, stands at `now`: an edit never makes a past
-    /// instant due. On a fresh record jobs stand at `fresh` instead.
+    /// instant due. On a fresh record jobs stand at `fresh` instead. Jobs that are not loaded are forgotten: if one
+    /// comes back it is new.
     ///
     /// # Errors
     ///
@@ -36,6 +37,7 @@ impl Store {
         let write = move |tx: &Transaction<'_>| {
             let empty: bool = tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM jobs)", [], |row| row.get(0))?;
             let baseline = if empty { fresh } else { now };
+            forget_all_but(tx, &jobs)?;
             jobs.iter()
                 .map(|(job, fingerprint)| Ok((job.clone(), stand(tx, job, fingerprint, baseline)?)))
                 .collect()
@@ -68,6 +70,17 @@ impl Store {
         interrupted.sort_by_key(|interrupted| interrupted.run.run_id);
         Ok(interrupted)
     }
+}
+
+fn forget_all_but(tx: &Transaction<'_>, jobs: &[(JobName, String)]) -> rusqlite::Result<()> {
+    let loaded: BTreeSet<&str> = jobs.iter().map(|(job, _)| job.as_str()).collect();
+    let mut find = tx.prepare_cached("SELECT job FROM jobs")?;
+    let known: Vec<String> = find.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut forget = tx.prepare_cached("DELETE FROM jobs WHERE job = ?1")?;
+    for job in known.iter().filter(|job| !loaded.contains(job.as_str())) {
+        forget.execute([job])?;
+    }
+    Ok(())
 }
 
 fn stand(

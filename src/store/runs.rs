@@ -72,8 +72,6 @@ pub enum Claimed {
     Ours,
     /// Another process was faster: the schedule stands here by now.
     Lost(Timestamp),
-    /// The record doesn't know the job any more.
-    Unknown,
 }
 
 /// One HTTP call for a target.
@@ -152,10 +150,10 @@ impl Store {
 fn try_claim(tx: &Transaction<'_>, claim: &Claim, owner: &str) -> rusqlite::Result<Claimed> {
     let job = claim.job.as_str();
     let mut find = tx.prepare_cached("SELECT cursor FROM jobs WHERE job = ?1")?;
-    let Some(cursor) = find.query_row([job], |row| row.get::<_, i64>(0)).optional()? else {
-        return Ok(Claimed::Unknown);
-    };
-    if cursor != claim.from.as_millisecond() {
+    // Without a row another process has loaded a set of files without the job. That this one still has it is
+    // enough; the occurrence itself can't be claimed twice.
+    let cursor = find.query_row([job], |row| row.get::<_, i64>(0)).optional()?;
+    if let Some(cursor) = cursor.filter(|&cursor| cursor != claim.from.as_millisecond()) {
         return super::rows::timestamp(0, cursor).map(Claimed::Lost);
     }
     tx.prepare_cached("UPDATE jobs SET cursor = ?2 WHERE job = ?1")?

@@ -406,8 +406,8 @@ fn the_documented_example_is_right() {
     assert_eq!(job_with(freeze, &read.defaults).diagnostics, []);
 }
 
-/// Each row of the documentation's tables is `| \`key\` | type | default | meaning | supported |`, under a heading
-/// that names its table.
+/// Each row of the documentation's tables has a key, its type, default, meaning and whether it is supported, under
+/// a heading that names its table.
 #[test]
 fn every_documented_key_is_known_and_those_marked_are_not_supported_yet() {
     let doc = include_str!("../../../docs/config.md");

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use calloff_core::agenda::{Entry, decide};
 use calloff_core::ids::JobName;
-use calloff_core::run::Trigger;
 use calloff_core::schedule::Schedule;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -77,11 +76,7 @@ fn the_downtime_cases_are_what_is_decided() {
         });
         assert_eq!(got, missed, "{why}");
         assert_eq!(decision.run.map_or_else(nothing, |run| shown(run.occurrence)), run, "{why}");
-        let got = decision.run.map(|run| match run.trigger {
-            Trigger::Schedule => "schedule",
-            Trigger::CatchUp => "catch_up",
-        });
-        assert_eq!(got.unwrap_or("-"), trigger, "{why}");
+        assert_eq!(decision.run.map_or("-", |run| run.trigger.as_str()), trigger, "{why}");
     }
 }
 
