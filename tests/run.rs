@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use calloff_core::outcome::Outcome;
 use calloff_core::run::{RunState, Trigger};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use support::stage::{Stage, start};
 
 const ONE: &str = "backups = [\"1\"]\n[schedule]\nat = \"2030-01-01T00:00:00Z\"\n";
@@ -146,7 +146,7 @@ async fn what_was_due_while_it_was_down_is_caught_up_with_once_and_the_rest_is_c
     let job = stage.job("often", text);
     stage.serve(&[job], Duration::from_secs(5)).await;
     let runs = stage.history().await;
-    let of = |minute: i64| Some(start() + jiff::SignedDuration::from_mins(minute));
+    let of = |minute: i64| Some(start() + SignedDuration::from_mins(minute));
     assert_eq!(runs.len(), 2, "{runs:?}");
     assert_eq!((runs[0].state, runs[0].occurrence, runs[0].missed), (RunState::Missed, of(30), Some(3)));
     assert_eq!(outcomes(&runs[0]), [Some(Outcome::Missed)]);
@@ -163,6 +163,41 @@ async fn a_new_or_edited_job_never_makes_a_past_instant_due() {
     tokio::time::advance(Duration::from_mins(45)).await;
     stage.serve(&[stage.job("often", &every("10m"))], Duration::from_secs(5)).await;
     assert_eq!(stage.history().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_leaps_to_next_year_and_back_costs_no_more_than_the_leap() {
+    let stage = Stage::new(&faults("[]"), "");
+    let job = stage.job("often", "backups = [\"1\"]\n[schedule]\nevery = \"10s\"\n");
+    let (right, year) = (SignedDuration::ZERO, SignedDuration::from_hours(365 * 24));
+    stage.set_clock_wrong(Duration::from_millis(25_500), year);
+    stage.set_clock_wrong(Duration::from_millis(31_500), right);
+    stage.serve(&[job], Duration::from_secs(65)).await;
+
+    let runs = stage.history().await;
+    let occurrences: Vec<Timestamp> = runs.iter().filter_map(|run| run.occurrence).collect();
+    let distinct: std::collections::BTreeSet<_> = occurrences.iter().collect();
+    assert_eq!(distinct.len(), runs.len(), "nothing twice: {occurrences:?}");
+    for second in [10, 20, 40, 50, 60] {
+        let at = start() + SignedDuration::from_secs(second);
+        let run = runs.iter().find(|run| run.occurrence == Some(at));
+        assert_eq!(run.map(|run| run.state), Some(RunState::Succeeded), "{second} s: {occurrences:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_set_back_by_an_hour_repeats_nothing_and_goes_on() {
+    let stage = Stage::new(&faults("[]"), "");
+    let job = stage.job("often", "backups = [\"1\"]\n[schedule]\nevery = \"10m\"\n");
+    stage.set_clock_wrong(Duration::from_secs(35 * 60), SignedDuration::from_hours(-1));
+    stage.serve(&[job], Duration::from_mins(121)).await;
+    let minutes: Vec<i64> = stage
+        .history()
+        .await
+        .iter()
+        .map(|run| run.occurrence.unwrap().duration_since(start()).as_mins())
+        .collect();
+    assert_eq!(minutes, [10, 20, 30, -20, -10, 0, 40, 50, 60]);
 }
 
 #[tokio::test(start_paused = true)]

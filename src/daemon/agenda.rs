@@ -26,6 +26,7 @@ struct Armed {
     cursor: Timestamp,
     /// Since when it has been idle.
     idle_since: Timestamp,
+    busy: bool,
 }
 
 /// A job with something to do. It is busy until it is [settled](Agenda::settle).
@@ -47,7 +48,7 @@ impl Agenda {
     pub fn new(jobs: impl IntoIterator<Item = (Arc<Job>, Timestamp)>, now: Timestamp) -> Self {
         let mut agenda = Self::default();
         for (job, cursor) in jobs {
-            agenda.jobs.push(Armed { job, cursor, idle_since: now });
+            agenda.jobs.push(Armed { job, cursor, idle_since: now, busy: false });
             agenda.arm(agenda.jobs.len() - 1, now);
         }
         agenda
@@ -61,10 +62,11 @@ impl Agenda {
                 break;
             }
             self.wakes.pop();
-            let armed = &self.jobs[place];
+            let armed = &mut self.jobs[place];
             let ready_since = armed.idle_since.max(awake_since);
             let decision = agenda::decide(&Entry::from(armed.job.as_ref()), armed.cursor, ready_since, now);
             if decision.cursor().is_some() {
+                armed.busy = true;
                 due.push(Due { place, job: Arc::clone(&armed.job), cursor: armed.cursor, decision });
             } else if let Some(next) = decision.next {
                 self.wakes.push(Reverse((next.fire_at, place)));
@@ -76,9 +78,21 @@ impl Agenda {
     /// Says that a job is idle again, and where its schedule stands now.
     pub fn settle(&mut self, place: usize, cursor: Timestamp, now: Timestamp) {
         let armed = &mut self.jobs[place];
-        armed.cursor = cursor;
+        armed.cursor = if agenda::plausible(cursor, now) { cursor } else { now };
         armed.idle_since = now;
+        armed.busy = false;
         self.arm(place, now);
+    }
+
+    /// Looks at all idle jobs anew, after the clock was set back: what they wait for may be nearer than it was,
+    /// and a cursor that was set while the clock was ahead says nothing.
+    pub fn rearm(&mut self, now: Timestamp) {
+        self.wakes.clear();
+        for place in 0..self.jobs.len() {
+            if !self.jobs[place].busy {
+                self.settle(place, self.jobs[place].cursor, now);
+            }
+        }
     }
 
     /// When the next job becomes due, as far as the idle ones go.

@@ -75,8 +75,11 @@ impl Engine {
 
     fn look(&mut self) {
         let now = self.runner.worker.clock.now();
-        let awake_since = self.watch.look(now);
-        for due in self.agenda.due(now, awake_since) {
+        let look = self.watch.look(now);
+        if look.set_back {
+            self.agenda.rearm(now);
+        }
+        for due in self.agenda.due(now, look.awake_since) {
             self.fire(due);
         }
     }

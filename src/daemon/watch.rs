@@ -19,6 +19,15 @@ pub(super) struct ClockWatch {
     awake_since: Timestamp,
 }
 
+/// What a look at the clocks showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    /// Since when the process has looked without a gap: what became due before that fell into downtime.
+    pub(super) awake_since: Timestamp,
+    /// Whether the wall clock was set back since the look before.
+    pub(super) set_back: bool,
+}
+
 impl ClockWatch {
     /// Begins to watch.
     #[must_use]
@@ -26,9 +35,8 @@ impl ClockWatch {
         Self { wall, monotonic: Instant::now(), awake_since: wall }
     }
 
-    /// Notes what the wall clock shows now; says since when the process has looked without a gap. What became due
-    /// before that fell into downtime.
-    pub(super) fn look(&mut self, wall: Timestamp) -> Timestamp {
+    /// Notes what the wall clock shows now.
+    pub(super) fn look(&mut self, wall: Timestamp) -> Look {
         let monotonic = Instant::now();
         let passed = monotonic.saturating_duration_since(self.monotonic);
         let step =
@@ -45,7 +53,7 @@ impl ClockWatch {
         }
         self.wall = wall;
         self.monotonic = monotonic;
-        self.awake_since
+        Look { awake_since: self.awake_since, set_back: step < -STEP }
     }
 }
 
@@ -70,7 +78,9 @@ mod tests {
         ];
         for (passed, wall, awake_since, why) in table {
             tokio::time::advance(Duration::from_secs(passed)).await;
-            assert_eq!(watch.look(start + secs(wall)), start + secs(awake_since), "{why}");
+            let look = watch.look(start + secs(wall));
+            assert_eq!(look.awake_since, start + secs(awake_since), "{why}");
+            assert_eq!(look.set_back, why == "back by an hour", "{why}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Claiming an occurrence, and writing down what became of it.
 
+use calloff_core::agenda;
 use calloff_core::ids::{AccountName, BackupId, JobName, RunId};
 use calloff_core::outcome::{self, Outcome};
 use calloff_core::run::{RunState, Target, Trigger};
@@ -154,7 +155,10 @@ fn try_claim(tx: &Transaction<'_>, claim: &Claim, owner: &str) -> rusqlite::Resu
     // enough; the occurrence itself can't be claimed twice.
     let cursor = find.query_row([job], |row| row.get::<_, i64>(0)).optional()?;
     if let Some(cursor) = cursor.filter(|&cursor| cursor != claim.from.as_millisecond()) {
-        return super::rows::timestamp(0, cursor).map(Claimed::Lost);
+        let cursor = super::rows::timestamp(0, cursor)?;
+        if agenda::plausible(cursor, claim.now) {
+            return Ok(Claimed::Lost(cursor));
+        }
     }
     tx.prepare_cached("UPDATE jobs SET cursor = ?2 WHERE job = ?1")?
         .execute(params![job, claim.to.as_millisecond()])?;

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use calloff::clock::{SharedClock, TokioClock};
+use calloff::clock::{Clock, SharedClock, TokioClock};
 use calloff::daemon::{self, Access, Accounts, Beat, Ended, Engine, Runner, Surroundings, Worker};
 use calloff::store::{Filter, Role, Store};
 use calloff::zoho::{Fault, Sending, Transport};
 use calloff_core::config::{Job, JobDefaults, Settings, parse_job, parse_settings};
 use calloff_core::run::Run;
 use calloff_sim::{Scenario, SharedWorld, World};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,19 @@ pub fn start() -> Timestamp {
 /// Waits for something, for an hour of virtual time at most.
 pub async fn within_the_hour<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_hours(1), what).await.expect("it took more than an hour")
+}
+
+/// A wall clock that follows tokio's, and can be set wrong.
+#[derive(Debug)]
+struct WallClock {
+    right: TokioClock,
+    off_by_ms: Arc<AtomicI64>,
+}
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        self.right.now() + SignedDuration::from_millis(self.off_by_ms.load(Ordering::Relaxed))
+    }
 }
 
 /// Requests that never leave the process.
@@ -55,6 +69,7 @@ pub struct Stage {
     pub defaults: JobDefaults,
     pub stop: CancellationToken,
     folder: Arc<TempDir>,
+    off_by_ms: Arc<AtomicI64>,
 }
 
 const SETTINGS: &str = r#"
@@ -69,27 +84,44 @@ refresh_token = { env = "UNUSED" }
 impl Stage {
     /// A stage on which Zoho follows the scenario; `settings` is added to `calloff.toml`.
     pub fn new(scenario: &str, settings: &str) -> Self {
-        let clock: SharedClock = Arc::new(TokioClock::starting_at(start()));
+        let off_by_ms = Arc::new(AtomicI64::new(0));
+        let right = TokioClock::starting_at(start());
+        let clock: SharedClock = Arc::new(WallClock { right, off_by_ms: Arc::clone(&off_by_ms) });
         let scenario = Scenario::parse(scenario).expect("the scenario is right");
         let world = SharedWorld::from(World::new(scenario, clock.now()));
-        Self::on(world, clock, Arc::new(tempfile::tempdir().unwrap()), settings)
+        Self::on(world, clock, Arc::new(tempfile::tempdir().unwrap()), off_by_ms, settings)
     }
 
-    fn on(world: SharedWorld, clock: SharedClock, folder: Arc<TempDir>, settings: &str) -> Self {
+    /// Sets the wall clock this far from the right time, after so much of it.
+    pub fn set_clock_wrong(&self, after: Duration, off_by: SignedDuration) {
+        let off_by_ms = Arc::clone(&self.off_by_ms);
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            off_by_ms.store(i64::try_from(off_by.as_millis()).unwrap(), Ordering::Relaxed);
+        });
+    }
+
+    fn on(
+        world: SharedWorld,
+        clock: SharedClock,
+        folder: Arc<TempDir>,
+        off_by_ms: Arc<AtomicI64>,
+        settings: &str,
+    ) -> Self {
         let read = parse_settings("calloff.toml", &format!("{SETTINGS}{settings}"));
         let settings = read.settings.value.unwrap_or_else(|| panic!("{:?}", read.settings.diagnostics));
         let path = folder.path().join("calloff.db");
         let store = Store::open(&path, Role::Daemon, clock.now()).expect("the record can be opened");
         let stop = CancellationToken::new();
-        Self { world, clock, store, settings, defaults: read.defaults, stop, folder }
+        Self { world, clock, store, settings, defaults: read.defaults, stop, folder, off_by_ms }
     }
 
     /// The same Zoho and the same record, after this process's stage has ended: what a restart finds.
     pub async fn restart(self, settings: &str) -> Self {
         self.store.close().await;
-        let Self { world, clock, folder, store, .. } = self;
+        let Self { world, clock, folder, store, off_by_ms, .. } = self;
         drop(store);
-        Self::on(world, clock, folder, settings)
+        Self::on(world, clock, folder, off_by_ms, settings)
     }
 
     pub fn job(&self, name: &str, text: &str) -> Arc<Job> {

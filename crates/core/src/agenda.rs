@@ -181,13 +181,22 @@ pub fn fingerprint(entry: &Entry<'_>) -> String {
 /// Where a job's cursor stands when its file is loaded.
 ///
 /// `previous` is what was kept when it was last loaded: its [`fingerprint`] and its cursor. A job that is new or
-/// edited starts from `now`, so that no past instant ever becomes due by an edit.
+/// edited starts from `now`, so that no past instant ever becomes due by an edit. So does one whose cursor is not
+/// [plausible].
 #[must_use]
 pub fn baseline(previous: Option<(&str, Timestamp)>, fingerprint: &str, now: Timestamp) -> Timestamp {
     match previous {
-        Some((before, cursor)) if before == fingerprint => cursor,
+        Some((before, cursor)) if before == fingerprint && plausible(cursor, now) => cursor,
         _ => now,
     }
+}
+
+/// Whether a cursor may be true: an occurrence is dealt with only once it is due, so a cursor that lies well ahead
+/// was set while the clock was wrong. Without this a clock that leapt to next year and back would silence a job
+/// for a year. A clock that is put right by less than a minute changes nothing.
+#[must_use]
+pub fn plausible(cursor: Timestamp, now: Timestamp) -> bool {
+    cursor.duration_since(now) <= PUNCTUAL
 }
 
 /// When an occurrence becomes due: its nominal instant plus the job's share of the spread.
