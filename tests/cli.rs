@@ -207,6 +207,35 @@ fn the_daemon_runs_jobs_and_stops_on_sigterm() {
 }
 
 #[test]
+fn a_pause_is_seen_first_needs_an_end_and_a_reason_and_can_be_ended() {
+    let job = format!("backups = [\"42\"]\n{LATER}");
+    let place = Place::new(&scenario(""), "", &[("a", &job), ("b", &job)]);
+    for args in [
+        &["pause", "b", "--for", "2h"][..],
+        &["pause", "b", "--reason", "why"],
+        &["pause", "b", "--for", "0s", "--reason", "why"],
+        &["pause", "c", "--for", "2h", "--reason", "why"],
+        &["resume", "c"],
+    ] {
+        assert_eq!(place.run(args).code, 64, "{args:?}");
+    }
+    assert_eq!(place.run(&["pause", "b", "--for", "2h", "--reason", "why"]).code, 0);
+    let status = place.run(&["status", "--json"]).json();
+    assert_eq!(
+        (&status[0]["job"], &status[0]["state"], &status[0]["reason"]),
+        (&json!("b"), &json!("paused"), &json!("why"))
+    );
+    assert!(status[0]["paused_until"].is_string());
+    assert_eq!(
+        (&status[1]["job"], &status[1]["state"], &status[1]["paused_until"]),
+        (&json!("a"), &json!("armed"), &Value::Null)
+    );
+    assert_eq!(place.run(&["resume", "b"]).stdout, "b goes on from now\n");
+    assert_eq!(place.run(&["resume", "b"]).stdout, "b was not paused\n");
+    assert_eq!(place.run(&["status", "--json"]).json()[0]["job"], "a");
+}
+
+#[test]
 fn secrets_are_in_no_output_and_in_no_file_but_the_token_cache() {
     let slow = scenario("\"INVALID_TOKEN\", \"unknown-code\"");
     let place = Place::new(&slow, "", &[("job", &format!("backups = [\"42\"]\n{LATER}"))]);

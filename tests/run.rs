@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use calloff_core::agenda::Pause;
 use calloff_core::outcome::Outcome;
 use calloff_core::run::{RunState, Trigger};
 use jiff::{SignedDuration, Timestamp};
@@ -165,6 +166,56 @@ async fn a_new_or_edited_job_never_makes_a_past_instant_due() {
     assert_eq!(stage.history().await, []);
 }
 
+/// A pause of `often` from virtual second `since` to `until`.
+async fn pause(stage: &Stage, since: i64, until: i64) {
+    let at = |second| start() + SignedDuration::from_secs(second);
+    let pause = Pause { since: at(since), until: at(until), reason: "why".into() };
+    stage.store.pause("often".parse().expect("a name"), pause).await.expect("it is recorded");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_job_is_skipped_on_record_until_the_pause_ends_by_itself() {
+    let stage = Stage::new(&faults("[]"), "");
+    let job = stage.job("often", "backups = [\"1\"]\n[schedule]\nevery = \"10s\"\n");
+    pause(&stage, 15, 40).await;
+    stage.serve(&[job], Duration::from_secs(45)).await;
+    let runs = stage.history().await;
+    let states: Vec<RunState> = runs.iter().map(|run| run.state).collect();
+    assert_eq!(states, [RunState::Succeeded, RunState::Skipped, RunState::Skipped, RunState::Succeeded]);
+    let why = "paused until 2026-11-27T16:00:40Z: why";
+    assert_eq!((runs[1].reason.as_deref(), runs[1].targets[0].reason.as_deref()), (Some(why), Some(why)));
+    assert_eq!(outcomes(&runs[1]), [Some(Outcome::Skipped)]);
+    assert_eq!(stage.cancels().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_occurrence_that_came_during_a_pause_is_not_caught_up_with_after_it() {
+    let stage = Stage::new(&faults("[]"), "");
+    let text = "backups = [\"1\"]\n[schedule]\nevery = \"10m\"\n";
+    stage.serve(&[stage.job("often", text)], Duration::from_secs(5)).await;
+    pause(&stage, 5, 12 * 60).await;
+    let stage = stage.restart("").await;
+    tokio::time::advance(Duration::from_mins(15)).await;
+    stage.serve(&[stage.job("often", text)], Duration::from_secs(5)).await;
+    let states: Vec<RunState> = stage.history().await.iter().map(|run| run.state).collect();
+    assert_eq!(states, [RunState::Skipped]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn resuming_never_makes_a_past_instant_due() {
+    let stage = Stage::new(&faults("[]"), "");
+    let text = "backups = [\"1\"]\n[schedule]\nevery = \"10m\"\n";
+    stage.serve(&[stage.job("often", text)], Duration::from_secs(5)).await;
+    pause(&stage, 5, 60 * 60).await;
+    let stage = stage.restart("").await;
+    tokio::time::advance(Duration::from_mins(15)).await;
+    let name = || "often".parse().unwrap();
+    assert!(stage.store.resume(name(), stage.clock.now()).await.unwrap());
+    assert!(!stage.store.resume(name(), stage.clock.now()).await.unwrap(), "it is not paused any more");
+    stage.serve(&[stage.job("often", text)], Duration::from_secs(5)).await;
+    assert_eq!(stage.history().await, []);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_leaps_to_next_year_and_back_costs_no_more_than_the_leap() {
     let stage = Stage::new(&faults("[]"), "");
@@ -189,7 +240,7 @@ async fn a_clock_that_leaps_to_next_year_and_back_costs_no_more_than_the_leap() 
 async fn a_clock_set_back_by_an_hour_repeats_nothing_and_goes_on() {
     let stage = Stage::new(&faults("[]"), "");
     let job = stage.job("often", "backups = [\"1\"]\n[schedule]\nevery = \"10m\"\n");
-    stage.set_clock_wrong(Duration::from_secs(35 * 60), SignedDuration::from_hours(-1));
+    stage.set_clock_wrong(Duration::from_mins(35), SignedDuration::from_hours(-1));
     stage.serve(&[job], Duration::from_mins(121)).await;
     let minutes: Vec<i64> = stage
         .history()

@@ -59,6 +59,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Show what happened
     History(HistoryArgs),
+    /// Put a job out of action for a while
+    Pause(PauseArgs),
+    /// End a job's pause early
+    Resume(ResumeArgs),
     /// Serve a simulated Zoho on loopback
     Sim(SimArgs),
     /// Watch Calloff work for 20 seconds, against the simulator; leaves nothing behind
@@ -231,6 +235,39 @@ pub struct HistoryArgs {
     /// How results are printed.
     #[command(flatten)]
     pub form: Form,
+}
+
+/// `calloff pause`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What comes due meanwhile is recorded as skipped. The pause is kept in the record, not in the
+job file, and ends by itself; pausing again replaces it. `calloff trigger` still runs the job.
+
+Example:
+  calloff pause release-freeze --for 2h --reason 'the release is called off'")]
+pub struct PauseArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub job: JobName,
+    /// How long, such as 2h
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub length: Duration,
+    /// Why, for the record and for `calloff status`
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub reason: String,
+}
+
+/// `calloff resume`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The schedule goes on from now: nothing that came due during the pause is run.
+
+Example:
+  calloff resume release-freeze")]
+pub struct ResumeArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub job: JobName,
 }
 
 /// `calloff sim`

@@ -8,6 +8,7 @@ mod history;
 mod next;
 mod once;
 mod output;
+mod pause;
 mod run;
 mod setup;
 mod sim;
@@ -57,6 +58,8 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Command::Next(args) => next::next(config, &args, output),
             Command::Status(args) => status::status(config, &args, output).await,
             Command::History(args) => history::history(config, &args, output).await,
+            Command::Pause(args) => pause::pause(config, args, output).await,
+            Command::Resume(args) => pause::resume(config, args, output).await,
             Command::Sim(args) => sim::sim(&cli.log, &args, output).await,
             Command::Demo(args) => demo::demo(&cli.log, &args, output).await,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use calloff_core::agenda::{self, Entry, State};
+use calloff_core::agenda::{self, Entry, Pause, State};
 use calloff_core::config::Job;
 use calloff_core::run::RunState;
 use jiff::Timestamp;
@@ -61,11 +61,13 @@ pub(super) async fn status(
 ) -> Result<ExitCode, Error> {
     let configuration = setup::configuration(config)?;
     let now = SystemClock.now();
-    let (cursors, last, daemon) = match configuration.open_existing()? {
-        Some(store) => (store.cursors().await?, store.last_runs().await?, store.daemon()),
-        None => (BTreeMap::new(), BTreeMap::new(), None),
+    let (cursors, last, pauses, daemon) = match configuration.open_existing()? {
+        Some(store) => {
+            (store.cursors().await?, store.last_runs().await?, store.pauses().await?, store.daemon())
+        }
+        None => (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), None),
     };
-    let rows: Vec<Row<'_>> = configuration
+    let mut rows: Vec<Row<'_>> = configuration
         .jobs
         .iter()
         .map(|job| {
@@ -73,9 +75,12 @@ pub(super) async fn status(
             // A schedule that the record doesn't know yet begins when it is first loaded.
             let known = cursors.get(job.name.as_str()).map(|(known, cursor)| (known.as_str(), *cursor));
             let cursor = agenda::baseline(known, &fingerprint, now);
-            row(job, cursor, last.get(job.name.as_str()))
+            let pause = pauses.get(job.name.as_str()).filter(|pause| pause.holds(now));
+            row(job, cursor, last.get(job.name.as_str()), pause)
         })
         .collect();
+    // What a person has overridden comes first, so that nobody forgets it.
+    rows.sort_by_key(|row| row.paused_until.is_none());
     if args.form.json {
         for row in &rows {
             output.json(row)?;
@@ -94,20 +99,21 @@ pub(super) async fn status(
     Ok(ExitCode::SUCCESS)
 }
 
-fn row<'a>(job: &'a Job, cursor: Timestamp, last: Option<&Last>) -> Row<'a> {
+fn row<'a>(job: &'a Job, cursor: Timestamp, last: Option<&Last>, pause: Option<&Pause>) -> Row<'a> {
     let entry = Entry::from(job);
     Row {
         job: job.name.as_str(),
         account: job.account.as_str(),
-        state: match agenda::state(&entry, cursor) {
-            State::Armed => "armed",
-            State::Expired => "expired",
-            State::Disabled => "disabled",
+        state: match (agenda::state(&entry, cursor), pause) {
+            (State::Disabled, _) => "disabled",
+            (State::Expired, _) => "expired",
+            (State::Armed, Some(_)) => "paused",
+            (State::Armed, None) => "armed",
         },
         next: agenda::upcoming(&entry, cursor).filter(|_| job.enabled).map(|next| next.fire_at),
         last: last.map(|last| LastRun { occurrence: last.occurrence, state: last.state }),
-        paused_until: None,
-        reason: None,
+        paused_until: pause.map(|pause| pause.until),
+        reason: pause.map(|pause| pause.reason.clone()),
     }
 }
 
@@ -124,7 +130,10 @@ fn text(rows: &[Row<'_>], daemon: Option<&Process>, now: Timestamp, width: Optio
         table.add_row([
             row.job.to_owned(),
             row.account.to_owned(),
-            row.state.to_owned(),
+            match (row.paused_until, &row.reason) {
+                (Some(until), Some(reason)) => format!("paused until {}: {reason}", report::seconds(until)),
+                _ => row.state.to_owned(),
+            },
             row.next.map_or_else(String::new, report::seconds),
             row.next.map_or_else(String::new, |next| report::relative(next, now)),
             last,

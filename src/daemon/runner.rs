@@ -15,7 +15,7 @@ use uuid::{ContextV7, Uuid};
 
 use super::accounts::Accounts;
 use super::agenda::Due;
-use super::worker::{Ended, Worker};
+use super::worker::{self, Ended, Worker};
 use crate::store::{Claim, Claimed, Interrupted, Missed, NewRun, StoreError};
 
 /// How long a due cancel waits for the record before it goes ahead without: a missed cancel is worse than a
@@ -49,25 +49,10 @@ impl Runner {
     /// more calls will be made.
     pub async fn fire(&self, due: Due, freed: impl FnOnce(Timestamp)) -> Fired {
         let claim = self.claim(&due);
-        let missed = claim.missed.as_ref().map(|missed| missed_run(&due.job, missed, claim.now));
+        let (to, now) = (claim.to, claim.now);
+        let missed = claim.missed.as_ref().map(|missed| missed_run(&due.job, missed, now));
         let run = claim.run.as_ref().map(started);
-        let to = claim.to;
-        let claiming = self.worker.store.claim(claim);
-        let claimed = match tokio::time::timeout(PATIENCE, claiming).await {
-            Ok(Ok(claimed)) => claimed,
-            Ok(Err(error)) => {
-                tracing::error!(event = "run.unclaimed", job = %due.job.name, %error, "going ahead without a record");
-                Claimed::Ours
-            }
-            Err(_) => {
-                tracing::error!(
-                    event = "run.unclaimed",
-                    job = %due.job.name,
-                    "the record is busy: going ahead, to be recorded later"
-                );
-                Claimed::Ours
-            }
-        };
+        let claimed = self.put_on_record(claim).await;
         if let Claimed::Lost(cursor) = claimed {
             freed(cursor);
             return Fired::default();
@@ -81,8 +66,33 @@ impl Runner {
             freed(to);
             return Fired { missed, ended: None };
         };
-        let ended = self.worker.carry_out(Arc::clone(access), run, due.job.retry, || freed(to)).await;
+        let ended = match claimed {
+            Claimed::Paused(why) => {
+                freed(to);
+                let skipped = skipped(run, &why, now);
+                worker::announce(&skipped);
+                Ended::Complete(skipped)
+            }
+            _ => self.worker.carry_out(Arc::clone(access), run, due.job.retry, || freed(to)).await,
+        };
         Fired { missed, ended: Some(ended) }
+    }
+
+    /// Claims, and doesn't wait for ever: a cancel goes ahead if the record can't be had in time. The claim stays in
+    /// line then, and is recorded later.
+    async fn put_on_record(&self, claim: Claim) -> Claimed {
+        let job = claim.job.clone();
+        match tokio::time::timeout(PATIENCE, self.worker.store.claim(claim)).await {
+            Ok(Ok(claimed)) => claimed,
+            Ok(Err(error)) => {
+                tracing::error!(event = "run.unclaimed", %job, %error, "going ahead without a record");
+                Claimed::Ours
+            }
+            Err(_) => {
+                tracing::error!(event = "run.unclaimed", %job, "the record is busy: going ahead, to be recorded later");
+                Claimed::Ours
+            }
+        }
     }
 
     /// Runs a job now, whatever its schedule says.
@@ -224,6 +234,18 @@ fn started(new: &NewRun) -> Run {
         reason: new.reason.clone(),
         targets: new.backups.iter().cloned().map(Target::pending).collect(),
     }
+}
+
+/// A run of a paused job, as the record has it.
+fn skipped(mut run: Run, why: &str, now: Timestamp) -> Run {
+    run.state = RunState::Skipped;
+    run.finished_at = Some(now);
+    run.reason = Some(why.to_owned());
+    for target in &mut run.targets {
+        target.outcome = Some(Outcome::Skipped);
+        target.reason = Some(why.to_owned());
+    }
+    run
 }
 
 /// The row for what was missed, as the record has it.

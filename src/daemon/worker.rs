@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calloff_core::breaker::Health;
-use calloff_core::ids::RunId;
+use calloff_core::ids::{AccountName, RunId};
 use calloff_core::outcome::{self, Outcome, Reply, Verdict};
 use calloff_core::retry::{Event, Limit, Next, Pursuit, RetryPolicy};
 use calloff_core::run::{Run, RunState, Target};
@@ -200,7 +200,7 @@ impl Worker {
         let ended = self.store.ended(run_id, position, target.clone(), last, self.clock.now()).await;
         match ended {
             Ok(run_ended) => {
-                announce(run_id, &job, &access, &target);
+                announce_target(run_id, &job, &access.name, &target);
                 Ok(Recorded { position, target, run_ended })
             }
             Err(error) => {
@@ -288,11 +288,18 @@ fn ran_out(limit: Limit, policy: &RetryPolicy, attempts: u32) -> String {
     }
 }
 
+/// Says how each target of a run ended.
+pub(super) fn announce(run: &Run) {
+    for target in &run.targets {
+        announce_target(run.run_id, &run.job, &run.account, target);
+    }
+}
+
 /// One line a target, with the field names of its JSON.
-fn announce(run_id: RunId, job: &str, access: &Access, target: &Target) {
+fn announce_target(run_id: RunId, job: &str, account: &AccountName, target: &Target) {
     let Some(outcome) = target.outcome else { return };
     // `message` is Zoho's, as in the JSON of a target; so this line has no text of its own.
-    tracing::info!(event = "target.outcome", %run_id, job, account = %access.name, backup = %target.backup,
+    tracing::info!(event = "target.outcome", %run_id, job, %account, backup = %target.backup,
         outcome = outcome.as_str(), verified = target.verified, attempts = target.attempts,
         http_status = target.http_status, code = target.code, message = target.message, reason = target.reason,
         hint = target.hint);

@@ -6,6 +6,7 @@
 
 mod history;
 mod owner;
+mod pauses;
 mod recovery;
 mod rows;
 mod runs;

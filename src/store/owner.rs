@@ -20,7 +20,7 @@ pub enum Role {
     Daemon,
     /// A command that runs something and ends.
     Command,
-    /// A command that only looks. It claims nothing, so nobody needs to know whether it lives.
+    /// A command that claims no runs, so nobody needs to know whether it lives.
     Reader,
 }
 
@@ -42,12 +42,12 @@ pub struct Process {
 pub(super) struct Owner {
     id: String,
     folder: PathBuf,
-    /// Locked for as long as this lives; readers have none.
+    /// Locked for as long as this lives; those who claim no runs have none.
     file: Option<File>,
 }
 
 impl Owner {
-    /// Makes this process known in the state folder, unless it only reads.
+    /// Makes this process known in the state folder, unless it claims no runs.
     pub(super) fn new(state: &Path, process: &Process) -> io::Result<Self> {
         let folder = state.join("owners");
         let id = Uuid::now_v7().to_string();

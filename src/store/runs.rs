@@ -7,7 +7,7 @@ use calloff_core::run::{RunState, Target, Trigger};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, pauses};
 
 /// A run that is about to begin.
 #[derive(Debug, Clone)]
@@ -67,12 +67,14 @@ pub struct Claim {
 }
 
 /// What became of a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
     /// It is ours, and on record.
     Ours,
     /// Another process was faster: the schedule stands here by now.
     Lost(Timestamp),
+    /// The job is paused, for this reason: what was to be run is on record as skipped.
+    Paused(String),
 }
 
 /// One HTTP call for a target.
@@ -165,10 +167,30 @@ fn try_claim(tx: &Transaction<'_>, claim: &Claim, owner: &str) -> rusqlite::Resu
     if let Some(missed) = &claim.missed {
         insert_missed(tx, job, missed, claim.now)?;
     }
-    match &claim.run {
-        Some(run) if !insert_run(tx, run, claim.now, owner)? => Ok(Claimed::Lost(claim.to)),
-        _ => Ok(Claimed::Ours),
+    let Some(run) = &claim.run else { return Ok(Claimed::Ours) };
+    if !insert_run(tx, run, claim.now, owner)? {
+        return Ok(Claimed::Lost(claim.to));
     }
+    let pause =
+        pauses::find(tx, job)?.filter(|pause| pause.covers(run.occurrence.unwrap_or(claim.now), claim.now));
+    match pause.map(|pause| pause.why()) {
+        Some(why) => {
+            skip_run(tx, run, &why, claim.now)?;
+            Ok(Claimed::Paused(why))
+        }
+        None => Ok(Claimed::Ours),
+    }
+}
+
+/// Ends a run that has just been inserted as skipped.
+fn skip_run(tx: &Transaction<'_>, run: &NewRun, why: &str, now: Timestamp) -> rusqlite::Result<()> {
+    let run_id = run.run_id.to_string();
+    tx.execute(
+        "UPDATE targets SET outcome = ?2, reason = ?3 WHERE run_id = ?1",
+        params![run_id, Outcome::Skipped.as_str(), why],
+    )?;
+    tx.execute("UPDATE runs SET pending = 0, reason = ?2 WHERE run_id = ?1", params![run_id, why])?;
+    end_run(tx, run.run_id, now).map(drop)
 }
 
 /// Begins a run, unless its occurrence has been claimed before.

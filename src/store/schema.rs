@@ -14,7 +14,8 @@ use super::StoreError;
 const BUSY: Duration = Duration::from_secs(2);
 
 /// The migration at index N brings a file from version N to N + 1.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     -- Where each job's schedule stands.
     CREATE TABLE jobs (
         job         TEXT PRIMARY KEY,
@@ -68,7 +69,17 @@ const MIGRATIONS: &[&str] = &["
         message     TEXT,
         PRIMARY KEY (run_id, position, attempt)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    -- Jobs that a person has put out of action for a while.
+    CREATE TABLE pauses (
+        job         TEXT PRIMARY KEY,
+        since       INTEGER NOT NULL,
+        until       INTEGER NOT NULL,
+        reason      TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Opens a connection, with the schema up to date.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -120,8 +131,22 @@ mod tests {
         let path = folder.path().join("calloff.db");
         for _ in 0..2 {
             let connection = open(&path).unwrap();
-            assert_eq!(version(&connection).unwrap(), 1);
+            assert_eq!(version(&connection).unwrap(), 2);
         }
+    }
+
+    #[test]
+    fn an_older_file_keeps_what_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calloff.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.execute_batch("PRAGMA user_version = 1; INSERT INTO jobs VALUES ('job', 'every', 42)").unwrap();
+        drop(old);
+        let connection = open(&path).unwrap();
+        let cursor: i64 = connection.query_row("SELECT cursor FROM jobs", [], |row| row.get(0)).unwrap();
+        assert_eq!((version(&connection).unwrap(), cursor), (2, 42));
+        connection.execute("INSERT INTO pauses VALUES ('job', 1, 2, 'why')", []).unwrap();
     }
 
     #[test]

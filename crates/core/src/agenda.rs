@@ -191,6 +191,38 @@ pub fn baseline(previous: Option<(&str, Timestamp)>, fingerprint: &str, now: Tim
     }
 }
 
+/// A job put out of action for a while by a person. It lives in the record, never in a file, and always ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
+    /// Why, in the words of who paused it.
+    pub reason: String,
+}
+
+impl Pause {
+    /// Whether it is in force at an instant.
+    #[must_use]
+    pub fn holds(&self, at: Timestamp) -> bool {
+        self.since <= at && at < self.until
+    }
+
+    /// Whether an occurrence that is looked at now is skipped: because the job is paused now, or because it was
+    /// when the occurrence came and nothing ran to note it.
+    #[must_use]
+    pub fn covers(&self, occurrence: Timestamp, now: Timestamp) -> bool {
+        self.holds(occurrence) || self.holds(now)
+    }
+
+    /// The reason that a skipped run is given.
+    #[must_use]
+    pub fn why(&self) -> String {
+        format!("paused until {}: {}", self.until, self.reason)
+    }
+}
+
 /// Whether a cursor may be true: an occurrence is dealt with only once it is due, so a cursor that lies well ahead
 /// was set while the clock was wrong. Without this a clock that leapt to next year and back would silence a job
 /// for a year. A clock that is put right by less than a minute changes nothing.
