@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 /// Tells the wall time.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The present instant.
+    /// The present instant, to the millisecond: that is what is recorded and printed.
     fn now(&self) -> Timestamp;
 }
 
@@ -21,7 +21,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        to_millisecond(Timestamp::now())
     }
 }
 
@@ -42,6 +42,10 @@ impl TokioClock {
 
 impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
-        self.origin.saturating_add(self.start.elapsed()).unwrap_or(Timestamp::MAX)
+        to_millisecond(self.origin.saturating_add(self.start.elapsed()).unwrap_or(Timestamp::MAX))
     }
+}
+
+fn to_millisecond(instant: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(instant.as_millisecond()).unwrap_or(instant)
 }

@@ -3,9 +3,13 @@
 //! This crate acts; what it decides is in `calloff-core`. The edges (`clock`, `store`, `zoho`…) don't import
 //! one another; `cli` and `daemon` wire them.
 
+pub mod cli;
 pub mod clock;
 pub mod daemon;
+pub mod error;
 pub mod files;
+pub mod logs;
 pub mod render;
+pub mod report;
 pub mod store;
 pub mod zoho;

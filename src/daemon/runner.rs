@@ -180,10 +180,7 @@ fn scheduled(job: &Job, due: &DueRun, now: Timestamp) -> NewRun {
         run_id: new_run_id(),
         job: job.name.as_str().to_owned(),
         account: job.account.clone(),
-        trigger: match due.trigger {
-            agenda::Trigger::Schedule => Trigger::Schedule,
-            agenda::Trigger::CatchUp => Trigger::CatchUp,
-        },
+        trigger: due.trigger,
         occurrence: Some(due.occurrence),
         due_at: Some(due.fire_at),
         started_at: now,

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use calloff_core::breaker::Health;
 use calloff_core::ids::RunId;
-use calloff_core::outcome::{self, Outcome, Reply, Standing, Verdict};
+use calloff_core::outcome::{self, Outcome, Reply, Verdict};
 use calloff_core::retry::{Event, Limit, Next, Pursuit, RetryPolicy};
 use calloff_core::run::{Run, RunState, Target};
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::accounts::Access;
 use crate::clock::SharedClock;
-use crate::store::{Attempt, Store};
+use crate::store::{Attempt, Store, StoreError};
 use crate::zoho::{AccessToken, Entered, TokenError};
 
 /// Carries out runs. Clones share everything.
@@ -80,7 +81,10 @@ impl Worker {
         let mut unrecorded = false;
         while let Some(recorded) = recordings.join_next().await {
             match recorded {
-                Ok(Ok((position, target))) => run.targets[position] = target,
+                Ok(Ok(recorded)) => {
+                    run.targets[recorded.position] = recorded.target;
+                    run.finished_at = run.finished_at.or(recorded.run_ended);
+                }
                 _ => unrecorded = true,
             }
         }
@@ -95,7 +99,8 @@ impl Worker {
             return Ended::Stopped(run);
         }
         run.state = RunState::of(run.targets.iter().filter_map(|target| target.outcome));
-        run.finished_at = Some(self.clock.now());
+        // A run that could not be claimed on record has no end there.
+        run.finished_at = run.finished_at.or_else(|| Some(self.clock.now()));
         tracing::debug!(event = "run.end", run_id = %run.run_id, job = run.job, account = %run.account,
             state = run.state.as_str(), "a run has ended");
         Ended::Complete(run)
@@ -184,24 +189,37 @@ impl Worker {
         tracing::debug!(event = "target.attempt", run_id = %pursued.run_id, job = pursued.job,
             account = %pursued.access.name, backup = %pursued.target.backup, attempt = attempt.number,
             http_status = attempt.http_status, code = attempt.code, message = attempt.message,
-            took_ms = attempt.took_ms, retry_in_ms = millis(wait), "an attempt failed; another follows");
+            took_ms = attempt.took_ms, retry_in_ms = millis(wait));
         let (store, run_id, position) = (self.store.clone(), pursued.run_id, pursued.position);
         // If it can't be recorded the writer says so; the outcome still counts the attempts.
         tokio::spawn(async move { drop(store.attempted(run_id, position, attempt).await) });
     }
 
-    async fn record(&self, pursued: Pursued) -> Result<(usize, Target), crate::store::StoreError> {
+    async fn record(&self, pursued: Pursued) -> Result<Recorded, StoreError> {
         let Pursued { access, run_id, job, position, target, last } = pursued;
-        let recorded = self.store.ended(run_id, position, target.clone(), last, self.clock.now()).await;
-        if let Err(error) = recorded {
-            tracing::error!(event = "target.unrecorded", %run_id, job, account = %access.name,
-                backup = %target.backup, outcome = target.outcome.map(Outcome::as_str), %error,
-                "an outcome could not be recorded");
-            return Err(error);
+        let ended = self.store.ended(run_id, position, target.clone(), last, self.clock.now()).await;
+        match ended {
+            Ok(run_ended) => {
+                announce(run_id, &job, &access, &target);
+                Ok(Recorded { position, target, run_ended })
+            }
+            Err(error) => {
+                tracing::error!(event = "target.unrecorded", %run_id, job, account = %access.name,
+                    backup = %target.backup, outcome = target.outcome.map(Outcome::as_str), %error,
+                    "an outcome could not be recorded");
+                Err(error)
+            }
         }
-        announce(run_id, &job, &access, &target);
-        Ok((position, target))
     }
+}
+
+/// A target whose outcome is on record.
+#[derive(Debug)]
+struct Recorded {
+    position: usize,
+    target: Target,
+    /// The end of its run, if it was the last one.
+    run_ended: Option<Timestamp>,
 }
 
 /// One target on its way.
@@ -217,7 +235,7 @@ struct Pursued {
 }
 
 impl Pursued {
-    fn note_reply(&mut self, reply: Reply, sent_at: jiff::Timestamp, took: Duration) {
+    fn note_reply(&mut self, reply: Reply, sent_at: Timestamp, took: Duration) {
         let (http_status, code, message) = match reply {
             Reply::Answer(answer) => (Some(answer.status), answer.code, answer.message),
             Reply::Fault(text) => (None, None, Some(text)),
@@ -273,15 +291,11 @@ fn ran_out(limit: Limit, policy: &RetryPolicy, attempts: u32) -> String {
 /// One line a target, with the field names of its JSON.
 fn announce(run_id: RunId, job: &str, access: &Access, target: &Target) {
     let Some(outcome) = target.outcome else { return };
-    let text = match outcome.standing() {
-        Standing::Success => "the backup is called off",
-        Standing::Neutral => "the backup was left alone",
-        Standing::Failure => "the backup could not be called off",
-    };
+    // `message` is Zoho's, as in the JSON of a target; so this line has no text of its own.
     tracing::info!(event = "target.outcome", %run_id, job, account = %access.name, backup = %target.backup,
         outcome = outcome.as_str(), verified = target.verified, attempts = target.attempts,
         http_status = target.http_status, code = target.code, message = target.message, reason = target.reason,
-        hint = target.hint, "{text}");
+        hint = target.hint);
 }
 
 fn millis(duration: Duration) -> i64 {

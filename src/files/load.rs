@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use calloff_core::config::{Job, JobDefaults, Settings, parse_job, parse_settings};
+use calloff_core::config::{Job, JobDefaults, ReadSettings, Settings, parse_job, parse_settings};
 use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::JobName;
 use jiff::Timestamp;
@@ -42,28 +42,41 @@ impl Loaded {
 /// With `warn_from`, jobs are read with warnings of the clock changes after it.
 #[must_use]
 pub fn load(config: &Path, warn_from: Option<Timestamp>) -> Loaded {
-    let base = config.parent().unwrap_or(Path::new("")).to_owned();
-    let file = shown(config);
-    let mut loaded = Loaded { base, files: 1, ..Loaded::default() };
-    let text = match text(config, &file) {
-        Ok(text) => text,
-        Err(diagnostic) => {
-            loaded.diagnostics.push(*diagnostic);
-            return loaded;
-        }
-    };
-    let read = parse_settings(&file, &text);
-    loaded.settings = read.settings.value;
-    loaded.diagnostics = read.settings.diagnostics;
+    let (mut loaded, read) = settings(config);
+    let Some(ReadSettings { jobs, defaults, .. }) = read else { return loaded };
     let defaults = match warn_from {
-        Some(from) => read.defaults.with_warnings_from(from),
-        None => read.defaults,
+        Some(from) => defaults.with_warnings_from(from),
+        None => defaults,
     };
-    if let Some(folder) = read.jobs.map(|jobs| loaded.base.join(jobs)) {
+    if let Some(folder) = jobs.map(|jobs| loaded.base.join(jobs)) {
         loaded.take(job_files(&folder, &folder), &defaults);
         loaded.jobs_folder = Some(folder);
     }
     loaded
+}
+
+/// Reads `calloff.toml` and no job file.
+#[must_use]
+pub fn load_settings(config: &Path) -> Loaded {
+    settings(config).0
+}
+
+fn settings(config: &Path) -> (Loaded, Option<ReadSettings>) {
+    let base = config.parent().unwrap_or(Path::new("")).to_owned();
+    let file = shown(config);
+    let mut loaded = Loaded { base, files: 1, ..Loaded::default() };
+    match text(config, &file) {
+        Ok(text) => {
+            let mut read = parse_settings(&file, &text);
+            loaded.settings = read.settings.value.take();
+            loaded.diagnostics = std::mem::take(&mut read.settings.diagnostics);
+            (loaded, Some(read))
+        }
+        Err(diagnostic) => {
+            loaded.diagnostics.push(*diagnostic);
+            (loaded, None)
+        }
+    }
 }
 
 impl Loaded {

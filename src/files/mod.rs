@@ -9,5 +9,5 @@ mod secret;
 
 pub use check::{Report, check};
 pub use find::{NoConfig, find_config};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_settings};
 pub use secret::{SecretError, read_secret};

@@ -15,10 +15,12 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
 pub use history::{Filter, Last};
+pub use owner::{Process, Role};
 pub use recovery::Interrupted;
 pub use runs::{Attempt, Claim, Claimed, Missed, NewRun};
 pub use writer::Health;
@@ -81,14 +83,15 @@ struct Shared {
 }
 
 impl Store {
-    /// Opens the record, makes it if there is none, and brings its schema up to date.
+    /// Opens the record, makes it if there is none, and brings its schema up to date. `now` is when, for those
+    /// who ask who works on it.
     ///
     /// Blocks on the disk; must be called within a tokio runtime, which then runs the writer.
     ///
     /// # Errors
     ///
     /// If the folder or the file can't be used, or a newer Calloff wrote it.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open(path: &Path, role: Role, now: Timestamp) -> Result<Self, StoreError> {
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
             _ => PathBuf::from("."),
@@ -96,8 +99,14 @@ impl Store {
         std::fs::create_dir_all(&folder)
             .map_err(|source| StoreError::Folder { path: folder.clone(), source })?;
         let connection = schema::open(path)?;
-        let owner =
-            Owner::new(&folder).map_err(|source| StoreError::Folder { path: folder.clone(), source })?;
+        let process = Process {
+            role,
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            since: now,
+        };
+        let owner = Owner::new(&folder, &process)
+            .map_err(|source| StoreError::Folder { path: folder.clone(), source })?;
         Ok(Self {
             shared: Arc::new(Shared {
                 path: path.to_path_buf(),
@@ -113,6 +122,12 @@ impl Store {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.shared.folder
+    }
+
+    /// The daemon that works on this record now, if there is one.
+    #[must_use]
+    pub fn daemon(&self) -> Option<Process> {
+        self.shared.owner.living().into_iter().find(|process| process.role == Role::Daemon)
     }
 
     /// Whether writes get through. Changes are seen by every receiver.

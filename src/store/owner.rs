@@ -5,57 +5,99 @@
 //! and no process number, which could be another's by now.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+/// What a process opens the record for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The daemon.
+    Daemon,
+    /// A command that runs something and ends.
+    Command,
+    /// A command that only looks. It claims nothing, so nobody needs to know whether it lives.
+    Reader,
+}
+
+/// A process that works on the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// What it does.
+    pub role: Role,
+    /// Its number in the operating system.
+    pub pid: u32,
+    /// Its version of Calloff.
+    pub version: String,
+    /// When it opened the record.
+    pub since: Timestamp,
+}
 
 /// This process, as an owner of runs.
 #[derive(Debug)]
 pub(super) struct Owner {
     id: String,
     folder: PathBuf,
-    /// Locked for as long as this lives.
-    _file: File,
+    /// Locked for as long as this lives; readers have none.
+    file: Option<File>,
 }
 
 impl Owner {
-    /// Makes this process known in the state folder.
-    pub(super) fn new(state: &Path) -> io::Result<Self> {
+    /// Makes this process known in the state folder, unless it only reads.
+    pub(super) fn new(state: &Path, process: &Process) -> io::Result<Self> {
         let folder = state.join("owners");
-        std::fs::create_dir_all(&folder)?;
         let id = Uuid::now_v7().to_string();
-        let file = OpenOptions::new().write(true).create_new(true).open(path(&folder, &id))?;
+        if process.role == Role::Reader {
+            return Ok(Self { id, folder, file: None });
+        }
+        std::fs::create_dir_all(&folder)?;
+        let unnamed = folder.join(format!("{id}.new"));
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&unnamed)?;
         file.lock()?;
-        Ok(Self { id, folder, _file: file })
+        file.write_all(&serde_json::to_vec(process)?)?;
+        // Under its own name it is never seen without its lock.
+        std::fs::rename(unnamed, path(&folder, &id))?;
+        Ok(Self { id, folder, file: Some(file) })
     }
 
     pub(super) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Whether the process of that ID has ended. The ID must have been found in a claimed run: only then is it
-    /// certain that its owner had locked its file before.
+    /// Whether the process of that ID has ended.
     pub(super) fn has_ended(&self, id: &str) -> bool {
-        if id == self.id {
-            return false;
-        }
-        match File::open(path(&self.folder, id)) {
-            Err(error) => error.kind() == ErrorKind::NotFound,
-            Ok(file) => !matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
+        id != self.id && !is_locked(&path(&self.folder, id))
+    }
+
+    /// The processes that work on the record now.
+    pub(super) fn living(&self) -> Vec<Process> {
+        let read = |path: PathBuf| serde_json::from_slice(&std::fs::read(path).ok()?).ok();
+        self.files().filter(|path| is_locked(path)).filter_map(read).collect()
+    }
+
+    /// Forgets processes that were killed. Their runs must have been taken over before.
+    pub(super) fn sweep(&self) {
+        for path in self.files().filter(|path| !is_locked(path)) {
+            drop(std::fs::remove_file(path));
         }
     }
 
-    /// Forgets an owner whose runs have all been taken over.
-    pub(super) fn forget(&self, id: &str) {
-        // A leftover costs nothing but a file name.
-        drop(std::fs::remove_file(path(&self.folder, id)));
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "lock"))
     }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.forget(&self.id);
+        if self.file.is_some() {
+            // A leftover costs nothing but a file name.
+            drop(std::fs::remove_file(path(&self.folder, &self.id)));
+        }
     }
 }
 
@@ -63,28 +105,50 @@ fn path(folder: &Path, id: &str) -> PathBuf {
     folder.join(format!("{id}.lock"))
 }
 
+fn is_locked(path: &Path) -> bool {
+    match File::open(path) {
+        Err(error) => error.kind() != ErrorKind::NotFound,
+        Ok(file) => matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn owner(state: &Path, role: Role) -> Owner {
+        let process = Process { role, pid: 1, version: "0".into(), since: Timestamp::UNIX_EPOCH };
+        Owner::new(state, &process).unwrap()
+    }
+
     #[test]
     fn an_owner_lives_as_long_as_its_lock() {
         let state = tempfile::tempdir().unwrap();
-        let watching = Owner::new(state.path()).unwrap();
-        let other = Owner::new(state.path()).unwrap();
+        let watching = owner(state.path(), Role::Command);
+        let other = owner(state.path(), Role::Daemon);
         let id = other.id().to_owned();
         assert!(!watching.has_ended(&id) && !watching.has_ended(watching.id()));
+        assert_eq!(watching.living().iter().filter(|process| process.role == Role::Daemon).count(), 1);
         drop(other);
         assert!(watching.has_ended(&id));
+        assert_eq!(watching.living().len(), 1);
     }
 
     #[test]
     fn an_owner_that_was_killed_has_ended_though_its_file_remains() {
         let state = tempfile::tempdir().unwrap();
-        let watching = Owner::new(state.path()).unwrap();
+        let watching = owner(state.path(), Role::Command);
         std::fs::write(path(&watching.folder, "killed"), "").unwrap();
         assert!(watching.has_ended("killed"));
-        watching.forget("killed");
+        watching.sweep();
+        assert!(path(&watching.folder, watching.id()).exists());
         assert!(!path(&watching.folder, "killed").exists());
+    }
+
+    #[test]
+    fn a_reader_leaves_no_trace() {
+        let state = tempfile::tempdir().unwrap();
+        drop(owner(state.path(), Role::Reader));
+        assert_eq!(std::fs::read_dir(state.path()).unwrap().count(), 0);
     }
 }

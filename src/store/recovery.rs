@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use calloff_core::agenda;
 use calloff_core::ids::{JobName, RunId};
 use calloff_core::run::Run;
 use jiff::Timestamp;
@@ -61,9 +62,9 @@ impl Store {
             let ours = self.shared.owner.id().to_owned();
             let theirs = id.clone();
             let runs = self.shared.writer.write(move |tx| adopt(tx, &theirs, &ours)).await?;
-            self.shared.owner.forget(&id);
             interrupted.extend(runs.into_iter().map(|run| Interrupted { run }));
         }
+        self.shared.owner.sweep();
         interrupted.sort_by_key(|interrupted| interrupted.run.run_id);
         Ok(interrupted)
     }
@@ -79,17 +80,18 @@ fn stand(
         .prepare_cached("SELECT fingerprint, cursor FROM jobs WHERE job = ?1")?
         .query_row([job.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    match known {
-        Some((known, cursor)) if known == fingerprint => rows::timestamp(1, cursor),
-        _ => {
-            tx.prepare_cached(
-                "INSERT INTO jobs (job, fingerprint, cursor) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (job) DO UPDATE SET fingerprint = excluded.fingerprint, cursor = excluded.cursor",
-            )?
-            .execute(params![job.as_str(), fingerprint, baseline.as_millisecond()])?;
-            rows::timestamp(2, baseline.as_millisecond())
-        }
-    }
+    let known = match &known {
+        Some((known, cursor)) => Some((known.as_str(), rows::timestamp(1, *cursor)?)),
+        None => None,
+    };
+    let cursor = agenda::baseline(known, fingerprint, baseline);
+    tx.prepare_cached(
+        "INSERT INTO jobs (job, fingerprint, cursor) VALUES (?1, ?2, ?3)
+         ON CONFLICT (job) DO UPDATE SET fingerprint = excluded.fingerprint, cursor = excluded.cursor
+         WHERE fingerprint <> excluded.fingerprint",
+    )?
+    .execute(params![job.as_str(), fingerprint, cursor.as_millisecond()])?;
+    Ok(cursor)
 }
 
 fn adopt(tx: &Transaction<'_>, theirs: &str, ours: &str) -> rusqlite::Result<Vec<Run>> {

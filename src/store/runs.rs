@@ -125,7 +125,8 @@ impl Store {
         self.shared.writer.write(move |tx| insert_attempt(tx, run, position, &attempt)).await
     }
 
-    /// Records how a target ended, with its last attempt; the last target ends its run.
+    /// Records how a target ended, with its last attempt. The last target ends its run: then the run's end is
+    /// given back.
     ///
     /// # Errors
     ///
@@ -137,7 +138,7 @@ impl Store {
         target: Target,
         attempt: Option<Attempt>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Timestamp>, StoreError> {
         let write = move |tx: &Transaction<'_>| {
             if let Some(attempt) = &attempt {
                 insert_attempt(tx, run, position, attempt)?;
@@ -270,7 +271,7 @@ fn end_target(
     position: usize,
     target: &Target,
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Option<Timestamp>> {
     let run_id = run.to_string();
     let ended = tx
         .prepare_cached(
@@ -291,21 +292,21 @@ fn end_target(
             target.hint,
         ])?;
     if ended == 0 {
-        return Ok(());
+        return Ok(None);
     }
     let pending: Option<i64> = tx
         .prepare_cached("UPDATE runs SET pending = pending - 1 WHERE run_id = ?1 RETURNING pending")?
         .query_row([&run_id], |row| row.get(0))
         .optional()?;
-    if pending == Some(0) { end_run(tx, run, now) } else { Ok(()) }
+    if pending == Some(0) { end_run(tx, run, now).map(Some) } else { Ok(None) }
 }
 
-fn end_run(tx: &Transaction<'_>, run: RunId, now: Timestamp) -> rusqlite::Result<()> {
+fn end_run(tx: &Transaction<'_>, run: RunId, now: Timestamp) -> rusqlite::Result<Timestamp> {
     let targets = super::rows::targets(tx, run)?;
     let state = RunState::of(targets.iter().filter_map(|target| target.outcome));
     tx.execute(
         "UPDATE runs SET state = ?2, finished_at = ?3, owner = NULL WHERE run_id = ?1",
         params![run.to_string(), state.as_str(), now.as_millisecond()],
     )?;
-    Ok(())
+    Ok(now)
 }

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Job;
 use crate::ids::JobName;
+use crate::run::Trigger;
 use crate::schedule::Schedule;
 
 /// A run that begins later than this after it was due is a catch-up.
@@ -84,17 +85,8 @@ pub struct DueRun {
     pub occurrence: Timestamp,
     /// The instant at which it became due; never before the nominal one.
     pub fire_at: Timestamp,
-    /// Whether it is on time.
+    /// [`Trigger::Schedule`] if it became due within the last minute, else [`Trigger::CatchUp`].
     pub trigger: Trigger,
-}
-
-/// What a due run is put down to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
-    /// It became due within the last minute.
-    Schedule,
-    /// It became due longer ago.
-    CatchUp,
 }
 
 /// An occurrence that is yet to come.

@@ -29,4 +29,5 @@ pub use job::parse_job;
 pub use model::{
     Account, ApiVersion, BaseUrl, Job, LogFormat, LogLevel, LogSettings, SecretRef, Settings, State,
 };
+pub use reader::did_you_mean;
 pub use settings::{JobDefaults, ReadSettings, looks_like_settings, parse_settings};

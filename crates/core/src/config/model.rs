@@ -18,6 +18,8 @@ pub struct Settings {
     pub state: State,
     /// The accounts, by name.
     pub accounts: BTreeMap<AccountName, Account>,
+    /// How transient failures are retried where no job says otherwise.
+    pub retry: RetryPolicy,
     /// How logs are written.
     pub log: LogSettings,
     /// How long finished runs are kept on record.

@@ -95,6 +95,7 @@ pub fn parse_settings(file: &str, text: &str) -> ReadSettings {
             jobs: jobs.clone()?,
             state: state?,
             accounts: accounts?,
+            retry: retry?,
             log: log?,
             keep: keep?,
             grace: grace?,

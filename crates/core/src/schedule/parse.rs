@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use croner::parser::CronParser;
+use croner::{Cron, parser::CronParser};
 
 use super::error::{CronError, Fault};
 use super::field::Field;
@@ -26,11 +26,17 @@ pub(super) fn parse(text: &str) -> Result<Pattern, CronError> {
             fixed &= part.text.bytes().all(|b| b.is_ascii_digit() || b == b',');
         }
     }
-    let Ok(cron) = CronParser::new().parse(&spelt.join(" ")) else {
+    let Ok(cron) = read(&spelt) else {
         return Err(blame(&parts));
     };
     let words: Vec<String> = text.split_ascii_whitespace().map(str::to_ascii_uppercase).collect();
     Pattern::new(words.join(" ").into(), &cron, fixed).map_err(CronError::whole)
+}
+
+/// Has croner read six fields. A seventh, the year, is given and never looked at: to set up `*` for it takes
+/// croner most of its time.
+fn read(fields: &[String]) -> Result<Cron, croner::errors::CronError> {
+    CronParser::new().parse(&format!("{} 2000", fields.join(" ")))
 }
 
 /// A field's text, in upper case, and where it stands in the expression.
@@ -123,7 +129,7 @@ fn blame(parts: &[Part]) -> CronError {
         for (item, span) in part.items() {
             let mut alone = ["*"; 6].map(str::to_owned);
             alone[index] = field.spell(item).unwrap_or_default();
-            if CronParser::new().parse(&alone.join(" ")).is_err() {
+            if read(&alone).is_err() {
                 return CronError::at(Fault::Item(printable(item), field), span);
             }
         }

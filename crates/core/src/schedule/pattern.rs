@@ -177,24 +177,29 @@ fn shape(first: Date) -> usize {
 /// Asks croner about every day of a month of every shape.
 fn day_table(cron: &Cron) -> [u32; 28] {
     let mut table = [0; 28];
-    let mut seen = [false; 28];
+    let modified = cron.pattern.days.has_modifiers() || cron.pattern.days_of_week.has_modifiers();
     // All 28 shapes come up within a 28-year cycle that no century breaks.
-    for year in 2000..2028 {
-        for month in 1..=12 {
-            let Ok(first) = Date::new(year, month, 1) else { continue };
-            let shape = shape(first);
-            if std::mem::replace(&mut seen[shape], true) {
-                continue;
-            }
-            let mut date = first;
-            for day in 1..=first.days_in_month().unsigned_abs() {
-                let weekday = Weekday::from_days_from_sunday(
-                    date.weekday().to_sunday_zero_offset().unsigned_abs().into(),
-                );
-                let matched =
-                    cron.pattern.day_match(year.into(), month.unsigned_abs().into(), day.into(), weekday);
-                table[shape] |= u32::from(matched.unwrap_or(false)) << day;
-                date = date.saturating_add(jiff::Span::new().days(1));
+    let months =
+        (2000..2028).flat_map(|year| (1..=12).filter_map(move |month| Date::new(year, month, 1).ok()));
+    let mut left: u32 = (1 << 28) - 1;
+    for first in months {
+        let (shape, length) = (shape(first), first.days_in_month().unsigned_abs());
+        // Only `L`, `W` and `#` look at the month's length: without them its first days say it all.
+        if left >> shape & 1 == 0 || (length < 31 && !modified) {
+            continue;
+        }
+        let (year, month) = (i32::from(first.year()), u32::from(first.month().unsigned_abs()));
+        let begins = first.weekday().to_sunday_zero_offset().unsigned_abs();
+        for day in 1..=length {
+            let weekday = Weekday::from_days_from_sunday(u32::from((begins + day - 1) % 7));
+            let matched = cron.pattern.day_match(year, month, day.into(), weekday).unwrap_or(false);
+            table[shape] |= u32::from(matched) << day;
+        }
+        left &= !(1 << shape);
+        if !modified {
+            for shorter in 1..4 {
+                let days = (1 << (length - shorter + 1)) - 1;
+                table[shape - 7 * usize::from(shorter)] = table[shape] & days;
             }
         }
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use calloff_core::agenda::{
-    self, Decision, DueRun, Entry, Missed, State, Trigger, Upcoming, baseline, decide, fingerprint, fire_at,
-    state,
+    self, Decision, DueRun, Entry, Missed, State, Upcoming, baseline, decide, fingerprint, fire_at, state,
 };
 use calloff_core::ids::JobName;
+use calloff_core::run::Trigger;
 use calloff_core::schedule::Schedule;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -186,8 +186,12 @@ enum Event {
     Tick(i64),
     /// The process is down or suspended for so long.
     Down(i64),
+    /// The process is down until the very instant at which the next occurrence is due.
+    DownUntilDue,
     /// The clock is set back by so much.
     Back(i64),
+    /// The process is down for so long, and the clock is set back by so much before it looks.
+    DownThenBack(i64, i64),
     /// The process dies after deciding and before carrying out anything, and is back at once.
     Crash,
 }
@@ -198,6 +202,8 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0..7200_i64).prop_map(Event::Tick),
         2 => (0..20_000_i64).prop_map(Event::Down),
         1 => (0..4000_i64).prop_map(Event::Back),
+        1 => Just(Event::DownUntilDue),
+        1 => (0..20_000_i64, 0..10_000_i64).prop_map(|(down, back)| Event::DownThenBack(down, back)),
         1 => Just(Event::Crash),
     ]
 }
@@ -262,6 +268,14 @@ proptest! {
                 Event::Down(seconds) => {
                     now = later(now, seconds);
                     ready_since = now;
+                }
+                Event::DownUntilDue => {
+                    now = agenda::upcoming(&entry, cursor).map_or(now, |next| next.fire_at.max(now));
+                    ready_since = now;
+                }
+                Event::DownThenBack(down, back) => {
+                    ready_since = later(now, down);
+                    now = later(ready_since, -back);
                 }
                 Event::Crash => {
                     let _ = decide(&entry, cursor, ready_since, now);

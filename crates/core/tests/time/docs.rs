@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use calloff_core::agenda::{Entry, Trigger, decide};
+use calloff_core::agenda::{Entry, decide};
 use calloff_core::ids::JobName;
+use calloff_core::run::Trigger;
 use calloff_core::schedule::Schedule;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -75,7 +75,7 @@ impl Oracle {
                 // A time jumped over happens now, at the first valid instant; a time shown before doesn't again.
                 let mut happens = false;
                 while shown < local {
-                    shown = shown + MINUTE;
+                    shown += MINUTE;
                     happens |= self.matches(shown);
                 }
                 happens

@@ -8,6 +8,7 @@ mod value;
 
 pub(super) use problems::{Problem, Problems};
 pub(super) use scalar::{Span, bare, duration_text};
-pub(super) use suggest::{did_you_mean, distance, listed};
+pub use suggest::did_you_mean;
+pub(super) use suggest::{distance, listed};
 pub(super) use table::Table;
 pub(super) use value::Value;

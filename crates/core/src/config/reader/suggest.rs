@@ -1,10 +1,8 @@
 //! "Did you mean": the nearest of the words that would have been right.
 
 /// The question to ask, if one of `candidates` is near enough to `word` to have been meant.
-pub(in crate::config) fn did_you_mean<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+#[must_use]
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, candidates).map(|near| format!("did you mean `{near}`?"))
 }
 

@@ -1,0 +1,282 @@
+//! What can be said on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use calloff_core::ids::{AccountName, BackupId, JobName};
+use calloff_core::outcome::Outcome;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Calls off scheduled Zoho CRM data backups, declaratively.
+#[derive(Debug, Parser)]
+#[command(name = "calloff", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  calloff demo                              see it work, against a simulator
+  calloff check                             validate calloff.toml and every job file, offline
+  calloff run                               the daemon
+  calloff cancel 4876876000001593003 -a acme   call off one backup now
+
+Exit codes: 0 done; 1 a target failed or was missed; 64 usage; 69 Zoho, store or daemon
+unreachable; 70 a defect; 77 credentials refused; 78 configuration invalid.")]
+pub struct Cli {
+    /// The configuration; else `$CALLOFF_CONFIG`, ./calloff.toml, /etc/calloff/calloff.toml
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How the log on stderr is written.
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How the log on stderr is written.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LogArgs {
+    /// The least severe level that is logged: error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL", env = "CALLOFF_LOG")]
+    pub log_level: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon: loads the job files and calls backups off when they are due
+    Run(RunArgs),
+    /// Do everything that is due now, then end: for cron, a systemd timer or a Kubernetes `CronJob`
+    Once(OnceArgs),
+    /// Run jobs now, whatever their schedules say
+    Trigger(TriggerArgs),
+    /// Call off backups now, without a job file
+    Cancel(CancelArgs),
+    /// Validate calloff.toml and job files, offline
+    Check(CheckArgs),
+    /// Show the coming occurrences
+    Next(NextArgs),
+    /// Show what is loaded, when it is due and how it last went
+    Status(StatusArgs),
+    /// Show what happened
+    History(HistoryArgs),
+    /// Serve a simulated Zoho on loopback
+    Sim(SimArgs),
+    /// Watch Calloff work for 20 seconds, against the simulator; leaves nothing behind
+    Demo(DemoArgs),
+}
+
+/// Whether results are for people or for programs.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Form {
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `calloff run`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+SIGTERM and SIGINT stop it: requests under way finish, for `grace` at most (default 20s), and
+what is left is taken up at the next start.
+
+Examples:
+  calloff run
+  calloff --config /etc/calloff/calloff.toml run")]
+pub struct RunArgs {
+    /// Start even if the jobs folder holds no job
+    #[arg(long)]
+    pub allow_empty: bool,
+}
+
+/// `calloff once`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The first call on a fresh state only sets baselines: what was due before is not run, unless
+--since says how far to look back.
+
+Examples:
+  calloff once
+  calloff once --since 10m --json     in a container without a lasting state")]
+pub struct OnceArgs {
+    /// On a fresh state, look this far back, such as 10m
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub since: Option<Duration>,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff trigger`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  calloff trigger release-freeze --reason 'release moved to today'
+  calloff trigger eu/crm-migration us/crm-migration --json")]
+pub struct TriggerArgs {
+    /// The jobs, by name: the path below the jobs folder, without .toml
+    #[arg(required = true, value_name = "JOB")]
+    pub jobs: Vec<JobName>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff cancel`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The ID is the `id` of Zoho's GET /backup; those in the backup history are others.
+
+Examples:
+  calloff cancel 4876876000001593003 --account acme
+  calloff cancel 4876876000001593003 -a acme --json --reason 'import runs tonight'")]
+pub struct CancelArgs {
+    /// The backups, by ID
+    #[arg(required = true, value_name = "ID")]
+    pub backups: Vec<BackupId>,
+    /// The account, by its name in calloff.toml
+    #[arg(short, long, value_name = "ACCOUNT")]
+    pub account: AccountName,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff check`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Findings go to stdout. Secrets need not exist, and nothing is sent.
+
+Examples:
+  calloff check
+  calloff check jobs/eu/freeze.toml
+  calloff check --format github       annotations on a pull request")]
+pub struct CheckArgs {
+    /// Report on these files and folders only; default: calloff.toml and all jobs
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The form of the findings
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    pub format: CheckFormat,
+}
+
+/// The form of `check`'s findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// With the offending lines, for people
+    Human,
+    /// One object a line
+    Json,
+    /// GitHub workflow commands
+    Github,
+}
+
+/// `calloff next`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  calloff next
+  calloff next -n 10 release-freeze
+  calloff next --at 2027-03-28T00:00:00Z      what comes after that instant")]
+pub struct NextArgs {
+    /// Occurrences per job
+    #[arg(short, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    pub n: u16,
+    /// Count from this instant instead of now: with an offset, or local in each job's time zone
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// These jobs only
+    #[arg(value_name = "JOB")]
+    pub jobs: Vec<JobName>,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff history`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Shows the newest 50 runs, or all that match with --json.
+
+Examples:
+  calloff history
+  calloff history --since 7d --outcome too_late
+  calloff history --job release-freeze --json")]
+pub struct HistoryArgs {
+    /// Not older than this, such as 7d
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub since: Option<Duration>,
+    /// Only runs with a target that ended so, such as `too_late`
+    #[arg(long, value_name = "OUTCOME", value_parser = outcome)]
+    pub outcome: Option<Outcome>,
+    /// Only runs of this job; may be given several times
+    #[arg(long = "job", value_name = "JOB")]
+    pub jobs: Vec<String>,
+    /// At most so many runs, the newest
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff sim`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It prints each request that it receives. Without a scenario it serves a small embedded one.
+
+Examples:
+  calloff sim
+  calloff sim --listen 127.0.0.1:8900 --scenario scenario.toml")]
+pub struct SimArgs {
+    /// Where to listen: a loopback address; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8900")]
+    pub listen: SocketAddr,
+    /// Accounts, backups and faults to simulate
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+}
+
+/// `calloff demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// How long to run
+    #[arg(long = "for", value_name = "DURATION", default_value = "20s", value_parser = duration)]
+    pub length: Duration,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 10m, 2h or 7d"))
+}
+
+fn outcome(text: &str) -> Result<Outcome, String> {
+    Outcome::parse(text).ok_or_else(|| {
+        let words: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
+        format!("use one of: {}", words.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

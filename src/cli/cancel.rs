@@ -1,0 +1,43 @@
+//! `calloff cancel`: backups by ID, without a job file.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+
+use calloff_core::ids::AccountName;
+
+use super::args::{CancelArgs, LogArgs};
+use super::output::Output;
+use super::setup::{self, Results};
+use crate::error::Error;
+use crate::store::Role;
+
+pub(super) async fn cancel(
+    config: Option<&Path>,
+    log: &LogArgs,
+    args: CancelArgs,
+    output: Output,
+) -> Result<ExitCode, Error> {
+    let configuration = setup::settings_alone(config)?;
+    configuration.log(log, output.is_terminal() && !args.form.json)?;
+    if !configuration.settings.accounts.contains_key(&args.account) {
+        let known: Vec<&str> = configuration.settings.accounts.keys().map(AccountName::as_str).collect();
+        return Err(Error::Usage(format!(
+            "there is no account `{}` in calloff.toml; it has: {}",
+            args.account,
+            known.join(", ")
+        )));
+    }
+    let mut seen = BTreeSet::new();
+    let mut backups = args.backups;
+    backups.retain(|backup| seen.insert(backup.clone()));
+    let stop = setup::stop_on_signals()?;
+    let store = configuration.open(Role::Command)?;
+    let runner = configuration.runner(&store, &stop, [args.account.clone()])?;
+
+    let mut results = Results::new(args.form.json, output);
+    if let Some(ended) = runner.cancel(&args.account, &backups, args.reason).await? {
+        results.add(ended)?;
+    }
+    results.finish(&store).await
+}

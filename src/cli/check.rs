@@ -1,0 +1,27 @@
+//! `calloff check`: everything wrong in every file, offline.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::args::{CheckArgs, CheckFormat};
+use super::output::{Output, notice};
+use super::setup;
+use crate::clock::{Clock as _, SystemClock};
+use crate::error::Error;
+use crate::files;
+use crate::render::{self, Format};
+
+pub(super) fn check(config: Option<&Path>, args: &CheckArgs, mut output: Output) -> Result<ExitCode, Error> {
+    let paths = if args.paths.is_empty() { vec![setup::find(config)?] } else { args.paths.clone() };
+    let report = files::check(&paths, config, SystemClock.now());
+    let format = match args.format {
+        CheckFormat::Human => Format::Human,
+        CheckFormat::Json => Format::Json,
+        CheckFormat::Github => Format::Github,
+    };
+    output.text(&render::diagnostics(&report.diagnostics, format, true))?;
+    if args.format == CheckFormat::Human {
+        notice(&report.summary());
+    }
+    Ok(ExitCode::from(if report.is_valid() { 0 } else { 78 }))
+}

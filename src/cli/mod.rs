@@ -1,0 +1,75 @@
+//! The command line: one file a command. Data goes to stdout, everything else to stderr; nothing ever prompts.
+
+mod args;
+mod cancel;
+mod check;
+mod demo;
+mod history;
+mod next;
+mod once;
+mod output;
+mod run;
+mod setup;
+mod sim;
+mod status;
+mod trigger;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+pub use args::Cli;
+use args::Command;
+use output::Output;
+
+use crate::error::Error;
+
+/// Parses the command line, does what it says, and gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    match execute(cli) {
+        Ok(code) => code,
+        // Whoever reads the output has seen enough, as `head` does.
+        Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            output::print_error(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn execute(cli: Cli) -> Result<ExitCode, Error> {
+    let runtime = setup::runtime()?;
+    let output = Output::new();
+    let config = cli.config.as_deref();
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Run(args) => run::run(config, &cli.log, &args).await,
+            Command::Once(args) => once::once(config, &cli.log, &args, output).await,
+            Command::Trigger(args) => trigger::trigger(config, &cli.log, args, output).await,
+            Command::Cancel(args) => cancel::cancel(config, &cli.log, args, output).await,
+            Command::Check(args) => check::check(config, &args, output),
+            Command::Next(args) => next::next(config, &args, output),
+            Command::Status(args) => status::status(config, &args, output).await,
+            Command::History(args) => history::history(config, &args, output).await,
+            Command::Sim(args) => sim::sim(&cli.log, &args, output).await,
+            Command::Demo(args) => demo::demo(&cli.log, &args, output).await,
+        }
+    });
+    // A token lock that another process holds must not keep this one from ending.
+    runtime.shutdown_background();
+    result
+}
+
+/// clap exits 2 by itself; 2 has another meaning here.
+fn usage(error: &clap::Error) -> ExitCode {
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    // If even this can't be printed there is nowhere to say so.
+    drop(error.print());
+    if asked { ExitCode::SUCCESS } else { ExitCode::from(64) }
+}

@@ -1,0 +1,55 @@
+//! `calloff once`: everything due now, then the end.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+
+use super::args::{LogArgs, OnceArgs};
+use super::output::Output;
+use super::setup::{self, Results};
+use crate::daemon;
+use crate::error::Error;
+use crate::store::Role;
+
+pub(super) async fn once(
+    config: Option<&Path>,
+    log: &LogArgs,
+    args: &OnceArgs,
+    output: Output,
+) -> Result<ExitCode, Error> {
+    let configuration = setup::configuration(config)?;
+    configuration.log(log, output.is_terminal() && !args.form.json)?;
+    let stop = setup::stop_on_signals()?;
+    let store = configuration.open(Role::Command)?;
+    let runner = configuration.runner(&store, &stop, configuration.job_accounts())?;
+    let now = runner.worker.clock.now();
+    let back = SignedDuration::try_from(args.since.unwrap_or_default()).unwrap_or(SignedDuration::MAX);
+    let fresh = now.saturating_sub(back).unwrap_or(Timestamp::MIN);
+    let mut agenda = daemon::agenda(&store, &configuration.jobs, now, fresh).await?;
+
+    let mut results = Results::new(args.form.json, output);
+    let mut tasks = JoinSet::new();
+    for interrupted in store.take_over().await? {
+        let runner = runner.clone();
+        tasks.spawn(async move { (None, runner.take_up(interrupted).await) });
+    }
+    for due in agenda.due(now, now) {
+        let runner = runner.clone();
+        tasks.spawn(async move {
+            let fired = runner.fire(due, |_| ()).await;
+            (fired.missed, fired.ended)
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        let (missed, ended) = done.map_err(|error| Error::Internal(error.to_string()))?;
+        if let Some(missed) = missed {
+            results.add_run(&missed)?;
+        }
+        if let Some(ended) = ended {
+            results.add(ended)?;
+        }
+    }
+    results.finish(&store).await
+}

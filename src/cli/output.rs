@@ -1,0 +1,78 @@
+//! Where results go.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write};
+
+use calloff_core::diagnostic::Diagnostic;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::render;
+
+/// Standard output, with colours only on a terminal that wants them.
+pub(super) struct Output {
+    stdout: anstream::AutoStream<std::io::Stdout>,
+    terminal: bool,
+}
+
+impl Output {
+    pub(super) fn new() -> Self {
+        Self { stdout: anstream::stdout(), terminal: std::io::stdout().is_terminal() }
+    }
+
+    /// Whether a person reads along.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// How wide a table may be; as wide as it likes where nobody reads along.
+    pub(super) fn width(&self) -> Option<u16> {
+        if !self.terminal {
+            return None;
+        }
+        terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| width)
+    }
+
+    /// Writes text; styles in it are dropped where they are not wanted.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Error> {
+        self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush()).map_err(Error::Output)
+    }
+
+    /// Writes one object on one line.
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Error> {
+        let line = serde_json::to_string(value).map_err(|error| Error::Internal(error.to_string()))?;
+        self.text(&format!("{line}\n"))
+    }
+}
+
+/// Prints an error with its causes.
+pub(super) fn print_error(error: &Error) {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string can't fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    note("error", anstyle::AnsiColor::Red, &text);
+}
+
+/// Prints a line for the person at the terminal that is no result.
+pub(super) fn notice(text: &str) {
+    note("note", anstyle::AnsiColor::Cyan, text);
+}
+
+fn note(label: &str, colour: anstyle::AnsiColor, text: &str) {
+    let style = anstyle::Style::new().fg_color(Some(colour.into())).bold();
+    // If stderr is gone there is nowhere to say so.
+    drop(writeln!(anstream::stderr(), "{style}{label}{style:#}: {text}"));
+}
+
+/// Prints what is wrong with the configuration.
+pub(super) fn diagnostics(diagnostics: &[Diagnostic]) {
+    // If stderr is gone there is nowhere to say so.
+    // The stream drops the colours where they are not wanted.
+    let text = render::diagnostics(diagnostics, render::Format::Human, true);
+    drop(anstream::stderr().write_all(text.as_bytes()));
+}

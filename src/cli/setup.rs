@@ -1,0 +1,277 @@
+//! What most commands begin with: the configuration, the log, the record, the accounts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use calloff_core::config::{self, Job, Settings, State};
+use calloff_core::diagnostic::Diagnostic;
+use calloff_core::ids::{AccountName, JobName};
+use calloff_core::outcome::{self, Standing};
+use calloff_core::run::Run;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::args::LogArgs;
+use super::output::{self, Output};
+use crate::clock::{Clock as _, SystemClock};
+use crate::daemon::{Access, Accounts, Ended, Runner, Surroundings, Worker};
+use crate::error::Error;
+use crate::files::Loaded;
+use crate::store::{Role, Store};
+use crate::zoho::HttpTransport;
+use crate::{files, logs, report};
+
+/// Threads that run tasks: the work is waiting for Zoho and the disk, so more would only take memory.
+const THREADS: usize = 2;
+
+/// How long a command that has done its calls waits for their outcomes to be on record.
+const RECORDING: Duration = Duration::from_secs(30);
+
+/// A valid configuration.
+pub(super) struct Configuration {
+    pub(super) settings: Settings,
+    /// The folder of `calloff.toml`, which paths in it are relative to.
+    pub(super) folder: PathBuf,
+    pub(super) jobs: Vec<Arc<Job>>,
+}
+
+pub(super) fn runtime() -> Result<Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Internal(format!("couldn't start: {error}")))
+}
+
+/// Loads `calloff.toml` and all jobs.
+///
+/// # Errors
+///
+/// If anything in them is wrong; the diagnostics have then been printed.
+pub(super) fn configuration(config: Option<&Path>) -> Result<Configuration, Error> {
+    accept(files::load(&find(config)?, None))
+}
+
+/// Loads `calloff.toml` alone.
+///
+/// # Errors
+///
+/// If anything in it is wrong; the diagnostics have then been printed.
+pub(super) fn settings_alone(config: Option<&Path>) -> Result<Configuration, Error> {
+    accept(files::load_settings(&find(config)?))
+}
+
+pub(super) fn find(config: Option<&Path>) -> Result<PathBuf, Error> {
+    files::find_config(config).map_err(|error| Error::NoConfig(error.to_string()))
+}
+
+fn accept(loaded: Loaded) -> Result<Configuration, Error> {
+    output::diagnostics(&loaded.diagnostics);
+    let errors: Vec<&Diagnostic> = loaded.diagnostics.iter().filter(|found| found.is_error()).collect();
+    let files: BTreeSet<&str> = errors.iter().map(|error| error.file.as_str()).collect();
+    match loaded.settings {
+        Some(settings) if errors.is_empty() => {
+            let jobs = loaded.jobs.into_iter().map(Arc::new).collect();
+            Ok(Configuration { settings, folder: loaded.base, jobs })
+        }
+        _ => Err(Error::Config { problems: errors.len(), files: files.len() }),
+    }
+}
+
+impl Configuration {
+    /// Finds the jobs of these names; all of them if there are none.
+    pub(super) fn select(&self, names: &[JobName]) -> Result<Vec<Arc<Job>>, Error> {
+        if names.is_empty() {
+            return Ok(self.jobs.clone());
+        }
+        let find = |name: &JobName| {
+            let found = self.jobs.iter().find(|job| job.name == *name).map(Arc::clone);
+            found.ok_or_else(|| Error::Usage(format!("there is no job `{name}`{}", self.did_you_mean(name))))
+        };
+        names.iter().map(find).collect()
+    }
+
+    fn did_you_mean(&self, name: &JobName) -> String {
+        let names = self.jobs.iter().map(|job| job.name.as_str());
+        match config::did_you_mean(name.as_str(), names) {
+            Some(question) => format!("; {question}"),
+            None => "; `calloff status` lists the jobs".to_owned(),
+        }
+    }
+
+    /// The SQLite file.
+    pub(super) fn record(&self) -> PathBuf {
+        match &self.settings.state {
+            State::Sqlite(path) => self.folder.join(path),
+        }
+    }
+
+    /// Opens the record for a process that claims runs.
+    pub(super) fn open(&self, role: Role) -> Result<Store, Error> {
+        Ok(Store::open(&self.record(), role, SystemClock.now())?)
+    }
+
+    /// Opens the record to read it; `None` if there is none yet.
+    pub(super) fn open_existing(&self) -> Result<Option<Store>, Error> {
+        let path = self.record();
+        if path.exists() { Ok(Some(Store::open(&path, Role::Reader, SystemClock.now())?)) } else { Ok(None) }
+    }
+
+    /// Sets up the log as the configuration and the command line say. A command whose results a person reads on
+    /// the terminal anyway logs less there.
+    pub(super) fn log(&self, args: &LogArgs, results_on_terminal: bool) -> Result<(), Error> {
+        let configured = self.settings.log.level.map(logs::word);
+        let level = match (&args.log_level, configured) {
+            (Some(level), _) => level,
+            (None, Some(level)) => level,
+            (None, None) if results_on_terminal => "warn",
+            (None, None) => "info",
+        };
+        logs::init(self.settings.log.format, level).map_err(Error::Usage)
+    }
+
+    /// Prepares what carries runs out, with the secrets of the accounts named.
+    pub(super) fn runner(
+        &self,
+        store: &Store,
+        stop: &CancellationToken,
+        needed: impl IntoIterator<Item = AccountName>,
+    ) -> Result<Runner, Error> {
+        let surroundings = Surroundings {
+            transport: Arc::new(HttpTransport::default()),
+            clock: Arc::new(SystemClock),
+            dice: fastrand::f64,
+        };
+        let needed: BTreeSet<AccountName> = needed.into_iter().collect();
+        let mut accounts = Accounts::new();
+        for name in needed {
+            let Some(account) = self.settings.accounts.get(&name) else { continue };
+            let secret = |place| {
+                files::read_secret(place, &self.folder)
+                    .map_err(|error| Error::Secret { account: name.to_string(), reason: error.to_string() })
+            };
+            let client_secret = secret(&account.client_secret)?;
+            let refresh_token = secret(&account.refresh_token)?;
+            let access = Access::new(account, client_secret, refresh_token, store.folder(), &surroundings);
+            accounts.insert(name, Arc::new(access));
+        }
+        let retries: BTreeMap<String, _> =
+            self.jobs.iter().map(|job| (job.name.as_str().to_owned(), job.retry)).collect();
+        Ok(Runner {
+            worker: Worker {
+                store: store.clone(),
+                clock: surroundings.clock,
+                dice: surroundings.dice,
+                stop: stop.clone(),
+            },
+            accounts: Arc::new(accounts),
+            retries: Arc::new(retries),
+            default_retry: self.settings.retry,
+        })
+    }
+
+    /// The accounts that the jobs name.
+    pub(super) fn job_accounts(&self) -> impl Iterator<Item = AccountName> {
+        self.jobs.iter().map(|job| job.account.clone())
+    }
+}
+
+/// A second Ctrl-C ends the process at once, if it comes this much later: some senders repeat a signal.
+const IMPATIENCE: Duration = Duration::from_secs(1);
+
+/// A token that SIGTERM or SIGINT cancels. A second SIGINT ends the process at once.
+pub(super) fn stop_on_signals() -> Result<CancellationToken, Error> {
+    let internal = |error: std::io::Error| Error::Internal(format!("couldn't listen for signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        token.cancel();
+        tokio::time::sleep(IMPATIENCE).await;
+        interrupt.recv().await;
+        tracing::warn!(
+            event = "daemon.killed",
+            "interrupted again: ending at once; what is under way is taken up at the next start"
+        );
+        end_at_once();
+    });
+    Ok(stop)
+}
+
+#[expect(
+    clippy::exit,
+    reason = "a second interrupt asks for exactly this; the record is consistent at any instant"
+)]
+fn end_at_once() -> ! {
+    std::process::exit(130)
+}
+
+/// Prints how runs ended, and gives the exit code that follows from all of them.
+pub(super) struct Results {
+    json: bool,
+    output: Output,
+    failures: usize,
+    refusals: usize,
+    stopped: usize,
+    unrecorded: usize,
+}
+
+impl Results {
+    pub(super) fn new(json: bool, output: Output) -> Self {
+        Self { json, output, failures: 0, refusals: 0, stopped: 0, unrecorded: 0 }
+    }
+
+    pub(super) fn add(&mut self, ended: Ended) -> Result<(), Error> {
+        match ended {
+            Ended::Complete(run) => self.add_run(&run),
+            Ended::Stopped(_) => {
+                self.stopped += 1;
+                Ok(())
+            }
+            Ended::Unrecorded(_) => {
+                self.unrecorded += 1;
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn add_run(&mut self, run: &Run) -> Result<(), Error> {
+        for target in &run.targets {
+            let Some(outcome) = target.outcome.filter(|outcome| outcome.standing() == Standing::Failure)
+            else {
+                continue;
+            };
+            self.failures += 1;
+            self.refusals += usize::from(outcome::credentials_refused(outcome, target.code.as_deref()));
+        }
+        if self.json { self.output.json(run) } else { self.output.text(&report::run(run)) }
+    }
+
+    /// The exit code; closes the record first, so that nothing is left in line.
+    pub(super) async fn finish(self, store: &Store) -> Result<ExitCode, Error> {
+        let closed = tokio::time::timeout(RECORDING, store.close()).await;
+        if self.unrecorded > 0 || closed.is_err() {
+            return Err(Error::Unrecorded(self.unrecorded.max(1)));
+        }
+        if self.stopped > 0 {
+            output::notice(
+                "stopped before all was done; the next `run`, `once` or `trigger` takes up what is left",
+            );
+            return Ok(ExitCode::from(1));
+        }
+        Ok(ExitCode::from(match (self.failures, self.refusals) {
+            (0, _) => 0,
+            (failures, refusals) if failures == refusals => 77,
+            _ => 1,
+        }))
+    }
+}

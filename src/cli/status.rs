@@ -1,0 +1,140 @@
+//! `calloff status`: what is loaded, when it is due, how it last went, and whether a daemon sees to it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use calloff_core::agenda::{self, Entry, State};
+use calloff_core::config::Job;
+use calloff_core::run::RunState;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::args::StatusArgs;
+use super::output::Output;
+use super::setup;
+use crate::clock::{Clock as _, SystemClock};
+use crate::error::Error;
+use crate::report;
+use crate::store::{Last, Process};
+
+/// One job, as JSON.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    job: &'a str,
+    account: &'a str,
+    state: &'static str,
+    next: Option<Timestamp>,
+    last: Option<LastRun>,
+    paused_until: Option<Timestamp>,
+    reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+struct LastRun {
+    occurrence: Option<Timestamp>,
+    state: RunState,
+}
+
+/// The object that comes last.
+#[derive(Debug, Serialize)]
+struct Closing<'a> {
+    daemon: Option<Daemon<'a>>,
+}
+
+/// The daemon that works on the same record, if one does.
+#[derive(Debug, Serialize)]
+struct Daemon<'a> {
+    pid: u32,
+    version: &'a str,
+    since: Timestamp,
+    /// Not known without asking the daemon.
+    reload: Option<()>,
+    /// Not known without asking the daemon.
+    health: Option<()>,
+}
+
+pub(super) async fn status(
+    config: Option<&Path>,
+    args: &StatusArgs,
+    mut output: Output,
+) -> Result<ExitCode, Error> {
+    let configuration = setup::configuration(config)?;
+    let now = SystemClock.now();
+    let (cursors, last, daemon) = match configuration.open_existing()? {
+        Some(store) => (store.cursors().await?, store.last_runs().await?, store.daemon()),
+        None => (BTreeMap::new(), BTreeMap::new(), None),
+    };
+    let rows: Vec<Row<'_>> = configuration
+        .jobs
+        .iter()
+        .map(|job| {
+            let fingerprint = agenda::fingerprint(&Entry::from(job.as_ref()));
+            // A schedule that the record doesn't know yet begins when it is first loaded.
+            let known = cursors.get(job.name.as_str()).map(|(known, cursor)| (known.as_str(), *cursor));
+            let cursor = agenda::baseline(known, &fingerprint, now);
+            row(job, cursor, last.get(job.name.as_str()))
+        })
+        .collect();
+    if args.form.json {
+        for row in &rows {
+            output.json(row)?;
+        }
+        let daemon = daemon.as_ref().map(|process| Daemon {
+            pid: process.pid,
+            version: &process.version,
+            since: process.since,
+            reload: None,
+            health: None,
+        });
+        output.json(&Closing { daemon })?;
+    } else {
+        output.text(&text(&rows, daemon.as_ref(), now, output.width()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row<'a>(job: &'a Job, cursor: Timestamp, last: Option<&Last>) -> Row<'a> {
+    let entry = Entry::from(job);
+    Row {
+        job: job.name.as_str(),
+        account: job.account.as_str(),
+        state: match agenda::state(&entry, cursor) {
+            State::Armed => "armed",
+            State::Expired => "expired",
+            State::Disabled => "disabled",
+        },
+        next: agenda::upcoming(&entry, cursor).filter(|_| job.enabled).map(|next| next.fire_at),
+        last: last.map(|last| LastRun { occurrence: last.occurrence, state: last.state }),
+        paused_until: None,
+        reason: None,
+    }
+}
+
+fn text(rows: &[Row<'_>], daemon: Option<&Process>, now: Timestamp, width: Option<u16>) -> String {
+    let mut table = report::table(["JOB", "ACCOUNT", "STATE", "NEXT", "", "LAST"], width);
+    for row in rows {
+        let last = row.last.map_or_else(
+            || "never ran".to_owned(),
+            |last| match last.occurrence {
+                Some(occurrence) => format!("{} ({})", last.state, report::seconds(occurrence)),
+                None => format!("{} (manual)", last.state),
+            },
+        );
+        table.add_row([
+            row.job.to_owned(),
+            row.account.to_owned(),
+            row.state.to_owned(),
+            row.next.map_or_else(String::new, report::seconds),
+            row.next.map_or_else(String::new, |next| report::relative(next, now)),
+            last,
+        ]);
+    }
+    let daemon = match daemon {
+        Some(daemon) => {
+            format!("daemon: running, pid {}, since {}", daemon.pid, report::seconds(daemon.since))
+        }
+        None => "daemon: not running".to_owned(),
+    };
+    format!("{table}\n{}\n", report::styled(report::DIM, daemon))
+}

@@ -1,0 +1,45 @@
+//! `calloff trigger`: jobs now, whatever their schedules say.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use tokio::task::JoinSet;
+
+use super::args::{LogArgs, TriggerArgs};
+use super::output::Output;
+use super::setup::{self, Results};
+use crate::error::Error;
+use crate::store::Role;
+
+pub(super) async fn trigger(
+    config: Option<&Path>,
+    log: &LogArgs,
+    args: TriggerArgs,
+    output: Output,
+) -> Result<ExitCode, Error> {
+    let configuration = setup::configuration(config)?;
+    configuration.log(log, output.is_terminal() && !args.form.json)?;
+    let jobs = configuration.select(&args.jobs)?;
+    let stop = setup::stop_on_signals()?;
+    let store = configuration.open(Role::Command)?;
+    // Interrupted runs of other jobs are taken up too, so all accounts are needed.
+    let runner = configuration.runner(&store, &stop, configuration.job_accounts())?;
+
+    let mut results = Results::new(args.form.json, output);
+    let mut tasks = JoinSet::new();
+    for interrupted in store.take_over().await? {
+        let runner = runner.clone();
+        tasks.spawn(async move { Ok(runner.take_up(interrupted).await) });
+    }
+    for job in jobs {
+        let (runner, reason) = (runner.clone(), args.reason.clone());
+        tasks.spawn(async move { runner.trigger(&job, reason).await });
+    }
+    while let Some(done) = tasks.join_next().await {
+        let ended = done.map_err(|error| Error::Internal(error.to_string()))??;
+        if let Some(ended) = ended {
+            results.add(ended)?;
+        }
+    }
+    results.finish(&store).await
+}

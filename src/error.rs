@@ -1,0 +1,79 @@
+//! What ends a command other than its own result, each with an exit code from sysexits.h.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::store::StoreError;
+
+/// Why a command could not do its work. `Display` is one clause; the causes follow from `source`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The command line is well-formed but names something that doesn't exist, or says what can't be.
+    #[error("{0}")]
+    Usage(String),
+    /// Files were read and found wanting; the diagnostics have been printed.
+    #[error("{problems} {} in {files} {}; nothing was sent", plural(*problems, "problem"), plural(*files, "file"))]
+    Config {
+        /// How many errors.
+        problems: usize,
+        /// In how many files.
+        files: usize,
+    },
+    /// There is no configuration, or it can't be read.
+    #[error("{0}")]
+    NoConfig(String),
+    /// A secret can't be read.
+    #[error("account `{account}`: {reason}")]
+    Secret {
+        /// The account.
+        account: String,
+        /// What is wrong with which place; never the value.
+        reason: String,
+    },
+    /// The record can't be used.
+    #[error("the record can't be used")]
+    Store(#[from] StoreError),
+    /// Outcomes could not be put on record; they have been logged.
+    #[error("{0} run(s) could not be recorded; the log has their outcomes")]
+    Unrecorded(usize),
+    /// The simulator can't be started.
+    #[error("couldn't start the simulator on {address}")]
+    Simulator {
+        /// Where.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The simulator's scenario is wrong.
+    #[error("couldn't use the scenario `{}`", path.display())]
+    Scenario {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: calloff_sim::scenario::ScenarioError,
+    },
+    /// Results can't be written to where they should go.
+    #[error("couldn't write the results")]
+    Output(#[source] std::io::Error),
+    /// A defect of ours: a state the code thought impossible.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// The exit code: 64 usage, 69 unreachable, 70 a defect, 78 configuration.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Usage(_) => 64,
+            Self::Store(_) | Self::Unrecorded(_) | Self::Simulator { .. } => 69,
+            Self::Output(_) | Self::Internal(_) => 70,
+            Self::Config { .. } | Self::NoConfig(_) | Self::Secret { .. } | Self::Scenario { .. } => 78,
+        })
+    }
+}
+
+fn plural(count: usize, one: &str) -> String {
+    if count == 1 { one.to_owned() } else { format!("{one}s") }
+}

@@ -1,0 +1,207 @@
+//! Results for people: runs, tables, times. Styles are always in the text; the output drops them where they
+//! are not wanted.
+
+use std::fmt::{Display, Write as _};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use calloff_core::outcome::{Outcome, Standing};
+use calloff_core::run::{Run, RunState, Target};
+use comfy_table::{Cell, ContentArrangement, Table, presets};
+use jiff::Timestamp;
+
+/// Successful targets of one run that are listed one by one; of more, the rest is only counted.
+const LISTED: usize = 20;
+
+/// Bold, for headings and names.
+pub const BOLD: Style = Style::new().bold();
+/// Dimmed, for what is secondary.
+pub const DIM: Style = Style::new().dimmed();
+
+/// The style of an outcome's word; plain if there is none.
+#[must_use]
+pub fn style_of(outcome: Option<Outcome>) -> Style {
+    coloured(match outcome.map(Outcome::standing) {
+        Some(Standing::Success) => AnsiColor::Green,
+        Some(Standing::Neutral) => AnsiColor::Blue,
+        Some(Standing::Failure) => AnsiColor::Red,
+        None => return Style::new(),
+    })
+}
+
+fn style_of_state(state: RunState) -> Style {
+    coloured(match state {
+        RunState::Succeeded => AnsiColor::Green,
+        RunState::Skipped => AnsiColor::Blue,
+        RunState::Running => AnsiColor::Yellow,
+        RunState::Failed | RunState::Missed => AnsiColor::Red,
+    })
+}
+
+fn coloured(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(colour.into()))
+}
+
+/// A text in a style.
+pub fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// A run with its targets, for a person who has just set it off.
+#[must_use]
+pub fn run(run: &Run) -> String {
+    let mut text = format!(
+        "{} {} {}\n",
+        styled(BOLD, &run.job),
+        styled(style_of_state(run.state), run.state),
+        styled(DIM, circumstances(run))
+    );
+    let width = run.targets.iter().map(|target| target.backup.as_str().len()).max().unwrap_or(0);
+    let mut unlisted = 0;
+    for (position, target) in run.targets.iter().enumerate() {
+        let failed = target.outcome.is_none_or(|outcome| outcome.standing() == Standing::Failure);
+        if failed || position < LISTED {
+            text.push_str(&target_lines(target, width));
+        } else {
+            unlisted += 1;
+        }
+    }
+    if unlisted > 0 {
+        line(&mut text, format_args!("  and {unlisted} more that did not fail"));
+    }
+    text
+}
+
+fn circumstances(run: &Run) -> String {
+    let mut parts = vec![format!("account {}", run.account)];
+    if let Some(occurrence) = run.occurrence {
+        parts.push(format!("due {occurrence}"));
+    }
+    if let Some(missed) = run.missed {
+        parts.push(format!("{missed} missed"));
+    }
+    if let Some(late) = run.lateness_ms.filter(|late| *late > 60_000) {
+        let late = Duration::from_secs(u64::try_from(late / 1000).unwrap_or(0));
+        parts.push(format!("{} late", humantime::format_duration(late)));
+    }
+    format!("({})", parts.join(", "))
+}
+
+fn target_lines(target: &Target, width: usize) -> String {
+    let word = target.outcome.map_or("pending", Outcome::as_str);
+    let mut text = format!(
+        "  {:width$}  {}  {}",
+        target.backup.as_str(),
+        styled(style_of(target.outcome), format_args!("{word:<17}")),
+        attempts(target.attempts)
+    );
+    if let Some(answer) = answer(target) {
+        write!(text, "  {answer}").unwrap_or_default();
+    }
+    text.push('\n');
+    let indent = width + 4;
+    for (label, detail) in [("why", &target.reason), ("next", &target.hint)] {
+        if let Some(detail) = detail {
+            line(&mut text, format_args!("{:indent$}{} {detail}", "", styled(DIM, format_args!("{label}:"))));
+        }
+    }
+    text
+}
+
+fn attempts(count: u32) -> String {
+    match count {
+        0 => "no call".to_owned(),
+        1 => "1 attempt".to_owned(),
+        count => format!("{count} attempts"),
+    }
+}
+
+/// What Zoho said, unless it is what the outcome says anyway.
+fn answer(target: &Target) -> Option<String> {
+    match (&target.code, &target.message, target.outcome) {
+        (_, _, Some(Outcome::Cancelled)) => None,
+        (Some(code), Some(message), _) => Some(format!("{code}: {message}")),
+        (code, message, _) => code.clone().or_else(|| message.clone()),
+    }
+}
+
+/// Runs as a table, one line each.
+#[must_use]
+pub fn history(runs: &[Run], width: Option<u16>) -> String {
+    let mut table = table(["BEGAN", "JOB", "ACCOUNT", "TRIGGER", "STATE", "TARGETS"], width);
+    for run in runs {
+        table.add_row([
+            Cell::new(run.started_at.or(run.occurrence).map_or_else(String::new, seconds)),
+            Cell::new(&run.job),
+            Cell::new(run.account.as_str()),
+            Cell::new(run.trigger),
+            Cell::new(styled(style_of_state(run.state), run.state)),
+            Cell::new(summary(run)),
+        ]);
+    }
+    format!("{table}\n")
+}
+
+/// What became of a run's targets, such as `2 cancelled, 1 too_late (INPROGRESS)`.
+fn summary(run: &Run) -> String {
+    if let Some(missed) = run.missed {
+        return format!("{missed} occurrence{} missed", if missed == 1 { "" } else { "s" });
+    }
+    let mut parts = vec![];
+    for &outcome in Outcome::ALL {
+        let of_it: Vec<&Target> =
+            run.targets.iter().filter(|target| target.outcome == Some(outcome)).collect();
+        let Some(first) = of_it.first() else { continue };
+        let mut part = format!("{} {}", of_it.len(), styled(style_of(Some(outcome)), outcome));
+        let tries = of_it.iter().map(|target| target.attempts).max().unwrap_or(0);
+        if tries > 1 {
+            write!(part, " after {tries} attempts").unwrap_or_default();
+        }
+        if let (Standing::Failure, Some(code)) = (outcome.standing(), &first.code) {
+            write!(part, " ({code})").unwrap_or_default();
+        }
+        parts.push(part);
+    }
+    let pending = run.targets.iter().filter(|target| target.outcome.is_none()).count();
+    if pending > 0 {
+        parts.push(format!("{pending} under way"));
+    }
+    parts.join(", ")
+}
+
+/// An empty table without lines, fitted to the terminal if there is one.
+#[must_use]
+pub fn table<const N: usize>(headings: [&str; N], width: Option<u16>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headings.map(|heading| Cell::new(styled(BOLD, heading))));
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    table
+}
+
+/// An instant to the second, in UTC.
+#[must_use]
+pub fn seconds(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// How far an instant lies ahead or back, such as `in 2h 5m` or `3s ago`.
+#[must_use]
+pub fn relative(instant: Timestamp, now: Timestamp) -> String {
+    let away = instant.duration_since(now);
+    let secs = away.as_secs().unsigned_abs();
+    // Nobody reads seconds of something that is days away.
+    let coarse = match secs {
+        0..3_600 => secs,
+        3_600..172_800 => secs - secs % 60,
+        _ => secs - secs % 3_600,
+    };
+    let text = humantime::format_duration(Duration::from_secs(coarse));
+    if away.is_negative() { format!("{text} ago") } else { format!("in {text}") }
+}
+
+fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // Writing to a string can't fail.
+    writeln!(text, "{arguments}").unwrap_or_default();
+}

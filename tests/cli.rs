@@ -1,0 +1,238 @@
+//! The contract of the command line: outcomes, exit codes, JSON, and that nothing is sent where something is wrong.
+
+mod support;
+
+use calloff::clock::{Clock as _, SystemClock};
+use jiff::SignedDuration;
+use rstest::rstest;
+use serde_json::{Value, json};
+use support::program::{Done, Place, SECRET, TOKEN, files, signal};
+
+const LATER: &str = "[schedule]\nat = \"2090-01-01T00:00:00Z\"\n";
+
+/// One backup that answers so.
+fn scenario(fault: &str) -> String {
+    format!("[[accounts.acme.backups]]\nid = \"42\"\nfaults = [{fault}]\n")
+}
+
+/// What a run as JSON has that differs from time to time.
+fn without_times(mut run: Value) -> Value {
+    for key in ["run_id", "started_at", "finished_at", "occurrence", "lateness_ms"] {
+        assert!(run.as_object_mut().expect("a run is an object").remove(key).is_some(), "`{key}` is missing");
+    }
+    run
+}
+
+#[rstest]
+#[case::success("\"ok\"", "cancelled", 0, 200)]
+#[case::already("\"ALREADY_CANCELLED\"", "already_cancelled", 0, 400)]
+#[case::running("\"INPROGRESS\"", "too_late", 1, 400)]
+#[case::unknown("\"RESOURCE_NOT_FOUND\"", "not_found", 1, 400)]
+#[case::method("\"INVALID_REQUEST_METHOD\"", "rejected", 1, 400)]
+#[case::scope("\"OAUTH_SCOPE_MISMATCH\"", "denied", 1, 401)]
+#[case::permission("\"NO_PERMISSION\"", "denied", 1, 403)]
+#[case::url("\"INVALID_URL_PATTERN\"", "rejected", 1, 404)]
+#[case::internal("{ then = \"INTERNAL_ERROR\", times = 99 }", "exhausted", 1, 500)]
+fn every_documented_answer_has_its_outcome_exit_code_and_json(
+    #[case] fault: &str,
+    #[case] outcome: &str,
+    #[case] code: i32,
+    #[case] status: u16,
+) {
+    let retry = "[retry]\ninitial_delay = \"1ms\"\nmax_attempts = 2\n";
+    let due = SystemClock.now() - SignedDuration::from_secs(5);
+    let due = format!("backups = [\"42\"]\n[schedule]\nat = \"{due}\"\n");
+    for (args, trigger) in [
+        (vec!["cancel", "42", "--account", "acme", "--json"], "manual"),
+        (vec!["trigger", "job", "--json"], "manual"),
+        (vec!["once", "--since", "30s", "--json"], "schedule"),
+    ] {
+        let place = Place::new(&scenario(fault), retry, &[("job", &due)]);
+        let done = place.run(&args);
+        assert_eq!(done.code, code, "{args:?}: {}{}", done.stdout, done.stderr);
+        let runs = done.json();
+        let run = runs.last().unwrap().clone();
+        let word = fault.split('"').nth(1).unwrap();
+        let expected_code = if word == "ok" { "SUCCESS" } else { word };
+        let target = &run["targets"][0];
+        assert_eq!(target["outcome"], outcome);
+        assert_eq!(target["code"], expected_code);
+        assert_eq!(target["http_status"], status);
+        assert_eq!(target["backup"], "42");
+        assert_eq!(target["hint"].is_null(), code == 0);
+        assert_eq!(run["trigger"], trigger);
+        assert_eq!(run["state"], if code == 0 { "succeeded" } else { "failed" });
+        assert_eq!(run["account"], "acme");
+        assert_eq!(place.history().last(), Some(&run), "history prints what was printed");
+    }
+}
+
+#[test]
+fn a_run_as_json_has_exactly_the_fields_of_the_contract() {
+    let place = Place::new(
+        &scenario("\"INTERNAL_ERROR\", \"INTERNAL_ERROR\", \"ok\""),
+        "[retry]\ninitial_delay = \"1ms\"\n",
+        &[],
+    );
+    let done = place.run(&["cancel", "42", "--account", "acme", "--json"]);
+    let run = done.json().remove(0);
+    assert_eq!(
+        without_times(run),
+        json!({
+            "job": "(manual)", "account": "acme", "trigger": "manual", "state": "succeeded",
+            "targets": [{
+                "backup": "42", "outcome": "cancelled", "verified": null, "attempts": 3, "http_status": 200,
+                "code": "SUCCESS", "message": "Backup stopped successfully.", "reason": null, "hint": null,
+            }],
+        })
+    );
+}
+
+#[rstest]
+#[case::inline_secret("client_secret = \"oh-no-canary\"", &["env", "file", "credential"])]
+#[case::unknown_key("color = 1", &["unknown"])]
+fn a_wrong_configuration_exits_78_and_nothing_is_sent(#[case] line: &str, #[case] said: &[&str]) {
+    let place = Place::new(&scenario(""), "", &[("job", "backups = [\"42\"]\n[schedule]\nevery = \"1s\"\n")]);
+    let (key, value) = line.split_once(" = ").unwrap();
+    place.set_account_key(key, value);
+    for args in
+        [&["once", "--since", "1h"][..], &["run"], &["trigger", "job"], &["cancel", "42", "-a", "acme"]]
+    {
+        let done = place.run(args);
+        assert_eq!(done.code, 78, "{args:?}: {}", done.stderr);
+        assert!(said.iter().all(|word| done.stderr.contains(word)), "{}", done.stderr);
+        assert!(!done.stderr.contains("oh-no-canary"), "{}", done.stderr);
+    }
+    assert_eq!(place.requests(), 0);
+}
+
+#[test]
+fn one_wrong_job_file_stops_all_before_anything_is_sent() {
+    let good = "backups = [\"42\"]\n[schedule]\nevery = \"1s\"\n";
+    for bad in ["../../x", "12a", ""] {
+        let wrong = format!("backups = [\"{bad}\"]\n[schedule]\nevery = \"1s\"\n");
+        let place = Place::new(&scenario(""), "", &[("good", good), ("eu/wrong", &wrong)]);
+        let done = place.run(&["once", "--since", "1h"]);
+        assert_eq!(done.code, 78, "{}", done.stderr);
+        assert!(done.stderr.contains("jobs/eu/wrong.toml:2:"), "{}", done.stderr);
+        assert_eq!(place.requests(), 0);
+        // A job file doesn't matter to `cancel`.
+        assert_eq!(place.run(&["cancel", "42", "-a", "acme"]).code, 0);
+    }
+}
+
+#[rstest]
+#[case(&["cancel", "../../x", "-a", "acme"])]
+#[case(&["cancel", "12a", "-a", "acme"])]
+#[case(&["cancel", "42"])]
+#[case(&["cancel", "42", "-a", "nobody"])]
+#[case(&["trigger", "nothing"])]
+#[case(&["trigger"])]
+#[case(&["next", "nothing"])]
+#[case(&["next", "--at", "tomorrow", "job"])]
+#[case(&["history", "--outcome", "stopped"])]
+#[case(&["nonsense"])]
+fn what_can_not_be_meant_exits_64_and_nothing_is_sent(#[case] args: &[&str]) {
+    let place = Place::new(&scenario(""), "", &[("job", &format!("backups = [\"42\"]\n{LATER}"))]);
+    let done = place.run(args);
+    assert_eq!(done.code, 64, "{}", done.stderr);
+    assert_eq!((done.stdout.as_str(), place.requests()), ("", 0));
+}
+
+#[test]
+fn refused_credentials_exit_77() {
+    let refusing = format!(
+        "{}[accounts.acme.faults]\ntoken = [{{ then = \"invalid_client\", times = 9 }}]\n",
+        scenario("")
+    );
+    let place = Place::new(&refusing, "", &[]);
+    let done = place.run(&["cancel", "42", "-a", "acme", "--json"]);
+    assert_eq!(done.code, 77, "{}", done.stderr);
+    assert_eq!(done.json()[0]["targets"][0]["code"], "invalid_client");
+
+    let place = Place::new(&scenario("\"INVALID_TOKEN\", \"INVALID_TOKEN\""), "", &[]);
+    let done = place.run(&["cancel", "42", "-a", "acme", "--json"]);
+    assert_eq!(done.code, 77, "a 401 after one refresh: {}", done.stdout);
+}
+
+#[test]
+fn a_record_that_can_not_be_opened_exits_69_and_nothing_is_sent() {
+    let place = Place::new(&scenario(""), "state = \"sqlite:blocked/calloff.db\"", &[]);
+    place.write("blocked", "a file where the folder should be");
+    let done = place.run(&["cancel", "42", "-a", "acme"]);
+    assert_eq!((done.code, place.requests()), (69, 0), "{}", done.stderr);
+}
+
+#[test]
+fn two_processes_share_one_token() {
+    let soon = "backups = [\"42\"]\n[schedule]\nevery = \"1s\"\n";
+    let place = Place::new(&scenario(""), "", &[("job", soon)]);
+    let children: Vec<_> = (0..2).map(|_| place.start(&["trigger", "job"])).collect();
+    for child in children {
+        assert_eq!(Done::from(child.wait_with_output().unwrap()).code, 0);
+    }
+    assert_eq!((place.token_calls(), place.cancels()), (1, 2));
+}
+
+#[test]
+fn the_first_once_sets_baselines_and_the_next_runs_what_came_due() {
+    let place = Place::new(&scenario(""), "", &[("job", "backups = [\"42\"]\n[schedule]\nevery = \"1s\"\n")]);
+    let done = place.run(&["once", "--json"]);
+    assert_eq!((done.code, done.stdout.as_str(), place.requests()), (0, "", 0));
+    place.wait_until("a second has passed", |place| !place.run(&["once", "--json"]).stdout.is_empty());
+    assert_eq!(place.cancels(), 1);
+}
+
+#[test]
+fn the_daemon_runs_jobs_and_stops_on_sigterm() {
+    let place = Place::new(&scenario(""), "", &[("job", "backups = [\"42\"]\n[schedule]\nevery = \"1s\"\n")]);
+    let daemon = place.start(&["run"]);
+    place.wait_until("two cancels", |place| place.cancels() >= 2);
+    let status = place.run(&["status", "--json"]).json();
+    assert_eq!(status[0]["job"], "job");
+    assert_eq!(status[0]["state"], "armed");
+    assert_eq!(status[1]["daemon"]["pid"], daemon.id());
+    signal(&daemon, "TERM");
+    let done = Done::from(daemon.wait_with_output().unwrap());
+    assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{}", done.stderr);
+    let history = place.history();
+    assert!(history.len() >= 2 && history.iter().all(|run| run["state"] == "succeeded"), "{history:?}");
+    let lines: Vec<Value> = done.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let outcome = lines.iter().find(|line| line["event"] == "target.outcome").unwrap();
+    for key in ["run_id", "job", "account", "backup", "outcome", "attempts", "http_status", "code", "message"]
+    {
+        assert!(!outcome[key].is_null(), "`{key}` is missing in {outcome}");
+    }
+    assert_eq!(place.run(&["status", "--json"]).json()[1]["daemon"], Value::Null);
+}
+
+#[test]
+fn secrets_are_in_no_output_and_in_no_file_but_the_token_cache() {
+    let slow = scenario("\"INVALID_TOKEN\", \"unknown-code\"");
+    let place = Place::new(&slow, "", &[("job", &format!("backups = [\"42\"]\n{LATER}"))]);
+    let mut shown = String::new();
+    for args in
+        [&["cancel", "42", "-a", "acme"][..], &["trigger", "job"], &["check"], &["status"], &["history"]]
+    {
+        let args = [args, &["--log-level", "trace=trace,trace"]].concat();
+        let done = place.run(&args);
+        shown += &(done.stdout + &done.stderr);
+    }
+    for canary in [SECRET, TOKEN, "1000.sim"] {
+        assert!(!shown.contains(canary), "`{canary}` was shown");
+        for (path, bytes) in files(place.folder.path()) {
+            let cache = path.ends_with("tokens/acme.json") && canary == "1000.sim";
+            let holds = bytes.windows(canary.len()).any(|window| window == canary.as_bytes());
+            assert!(!holds || cache, "`{canary}` stands in {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let place = Place::new(&scenario(""), "", &[("job", "backups = [\"42\"]\n[schedule]\nevery = \"1s\"\n")]);
+    let mut child = place.start(&["next", "-n", "60000", "--json"]);
+    drop(child.stdout.take());
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""));
+}

@@ -1,0 +1,6 @@
+//! What the tests share.
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its own part of this")]
+#![allow(clippy::unwrap_used, reason = "a helper that can't help fails its test")]
+
+pub mod program;
+pub mod stage;

@@ -1,0 +1,180 @@
+//! A simulated Zoho in process, on virtual time, and an engine around it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use calloff::clock::{SharedClock, TokioClock};
+use calloff::daemon::{self, Access, Accounts, Beat, Ended, Engine, Runner, Surroundings, Worker};
+use calloff::store::{Filter, Role, Store};
+use calloff::zoho::{Fault, Sending, Transport};
+use calloff_core::config::{Job, JobDefaults, Settings, parse_job, parse_settings};
+use calloff_core::run::Run;
+use calloff_sim::{Scenario, SharedWorld, World};
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// When virtual time begins: a Friday.
+pub const START: &str = "2026-11-27T16:00:00Z";
+
+/// The instant that virtual time begins at.
+pub fn start() -> Timestamp {
+    START.parse().unwrap()
+}
+
+/// Waits for something, for an hour of virtual time at most.
+pub async fn within_the_hour<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_hours(1), what).await.expect("it took more than an hour")
+}
+
+/// Requests that never leave the process.
+#[derive(Debug)]
+struct InProcess {
+    world: SharedWorld,
+    clock: SharedClock,
+}
+
+impl Transport for InProcess {
+    fn send(&self, request: http::Request<Bytes>) -> Sending<'_> {
+        Box::pin(async move {
+            let visit = self.world.receive(&request, self.clock.now());
+            visit.deliver().await.map_err(|broken| Fault(broken.to_string()))
+        })
+    }
+}
+
+/// An account `acme` at a simulated Zoho, with everything around it, in virtual time.
+pub struct Stage {
+    pub world: SharedWorld,
+    pub clock: SharedClock,
+    pub store: Store,
+    pub settings: Settings,
+    pub defaults: JobDefaults,
+    pub stop: CancellationToken,
+    folder: Arc<TempDir>,
+}
+
+const SETTINGS: &str = r#"
+timezone = "UTC"
+[accounts.acme]
+data_center = "eu"
+client_id = "1000.ABC"
+client_secret = { env = "UNUSED" }
+refresh_token = { env = "UNUSED" }
+"#;
+
+impl Stage {
+    /// A stage on which Zoho follows the scenario; `settings` is added to `calloff.toml`.
+    pub fn new(scenario: &str, settings: &str) -> Self {
+        let clock: SharedClock = Arc::new(TokioClock::starting_at(start()));
+        let scenario = Scenario::parse(scenario).expect("the scenario is right");
+        let world = SharedWorld::from(World::new(scenario, clock.now()));
+        Self::on(world, clock, Arc::new(tempfile::tempdir().unwrap()), settings)
+    }
+
+    fn on(world: SharedWorld, clock: SharedClock, folder: Arc<TempDir>, settings: &str) -> Self {
+        let read = parse_settings("calloff.toml", &format!("{SETTINGS}{settings}"));
+        let settings = read.settings.value.unwrap_or_else(|| panic!("{:?}", read.settings.diagnostics));
+        let path = folder.path().join("calloff.db");
+        let store = Store::open(&path, Role::Daemon, clock.now()).expect("the record can be opened");
+        let stop = CancellationToken::new();
+        Self { world, clock, store, settings, defaults: read.defaults, stop, folder }
+    }
+
+    /// The same Zoho and the same record, after this process's stage has ended: what a restart finds.
+    pub async fn restart(self, settings: &str) -> Self {
+        self.store.close().await;
+        let Self { world, clock, folder, store, .. } = self;
+        drop(store);
+        Self::on(world, clock, folder, settings)
+    }
+
+    pub fn job(&self, name: &str, text: &str) -> Arc<Job> {
+        let text = format!("account = \"acme\"\n{text}");
+        let read = parse_job(&name.parse().unwrap(), name, &text, &self.defaults);
+        Arc::new(read.value.unwrap_or_else(|| panic!("{:?}", read.diagnostics)))
+    }
+
+    /// What carries runs out, with dice that always show the same.
+    pub fn runner(&self) -> Runner {
+        let surroundings = Surroundings {
+            transport: Arc::new(InProcess { world: self.world.clone(), clock: Arc::clone(&self.clock) }),
+            clock: Arc::clone(&self.clock),
+            dice: || 1.0,
+        };
+        let accounts: Accounts = self
+            .settings
+            .accounts
+            .values()
+            .map(|account| {
+                let secret = || "a-secret-canary".to_owned().into();
+                let access = Access::new(account, secret(), secret(), self.store.folder(), &surroundings);
+                (account.name.clone(), Arc::new(access))
+            })
+            .collect();
+        Runner {
+            worker: Worker {
+                store: self.store.clone(),
+                clock: surroundings.clock,
+                dice: surroundings.dice,
+                stop: self.stop.clone(),
+            },
+            accounts: Arc::new(accounts),
+            retries: Arc::new(BTreeMap::new()),
+            default_retry: self.settings.retry,
+        }
+    }
+
+    /// Triggers a job and waits for its end.
+    pub async fn trigger(&self, job: &str) -> Run {
+        let job = self.job("job", job);
+        let ended = within_the_hour(self.runner().trigger(&job, None)).await;
+        match ended.expect("the run is on record").expect("the account is there") {
+            Ended::Complete(run) => run,
+            other => panic!("not complete: {other:?}"),
+        }
+    }
+
+    /// Runs the daemon on these jobs for so long, then stops it.
+    pub async fn serve(&self, jobs: &[Arc<Job>], length: Duration) {
+        let now = self.clock.now();
+        let agenda = daemon::agenda(&self.store, jobs, now, now).await.expect("the record works");
+        let interrupted = self.store.take_over().await.expect("the record works");
+        let (queue, beats) = mpsc::channel(1);
+        let beating = tokio::spawn(async move {
+            let mut seconds = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                seconds.tick().await;
+                let _ = queue.try_send(Beat::Look);
+            }
+        });
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(length).await;
+            stop.cancel();
+        });
+        let engine = Engine::new(self.runner(), agenda, interrupted, self.settings.keep);
+        engine.run(beats, self.settings.grace).await;
+        beating.abort();
+    }
+
+    /// All runs on record, oldest first.
+    pub async fn history(&self) -> Vec<Run> {
+        self.store.history(Filter::default()).await.expect("the record can be read")
+    }
+
+    /// When Zoho got each cancel, in seconds after the start, and what it answered.
+    pub fn cancels(&self) -> Vec<(i64, String)> {
+        let world = self.world.lock();
+        let cancels = world.seen().filter(|seen| seen.path.ends_with("/cancel"));
+        cancels
+            .map(|seen| {
+                let code = seen.code.unwrap_or("-").to_owned();
+                (seen.at.duration_since(start()).as_secs(), code)
+            })
+            .collect()
+    }
+}
