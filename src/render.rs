@@ -41,27 +41,32 @@ fn human(diagnostic: &Diagnostic, colour: bool) -> String {
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
-    let origin = Origin::path(diagnostic.file.as_str());
     let mut group: Group<'_> = match &diagnostic.quote {
-        None => title.element(origin),
-        Some(quote) => {
-            let snippet = Snippet::source(quote.text.as_str())
+        None => title.element(Origin::path(diagnostic.file.as_str())),
+        Some(quote) => title.element(
+            Snippet::source(quote.text.as_str())
+                .path(diagnostic.file.as_str())
                 .line_start(diagnostic.line)
-                .annotation(AnnotationKind::Primary.span(quote.mark.clone()));
-            let before = quote.text.get(..quote.mark.start).unwrap_or_default().chars().count();
-            if before + 1 == diagnostic.column {
-                title.element(snippet.path(diagnostic.file.as_str()))
-            } else {
-                // The line was masked or cut before the place, so its column can't be told from the quote.
-                title.element(origin.line(diagnostic.line).char_column(diagnostic.column)).element(snippet)
-            }
-        }
+                .annotation(AnnotationKind::Primary.span(quote.mark.clone())),
+        ),
     };
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    renderer.render(&[group])
+    placed(renderer.render(&[group]), diagnostic)
+}
+
+/// The rendered text with the column of the file, where that of the quoted line is another: what is quoted may be
+/// masked or cut before it.
+fn placed(text: String, diagnostic: &Diagnostic) -> String {
+    let Diagnostic { file, line, column, .. } = diagnostic;
+    let Some(quote) = &diagnostic.quote else { return text };
+    let quoted = quote.text[..quote.mark.start].chars().count() + 1;
+    if quoted == *column {
+        return text;
+    }
+    text.replacen(&format!("{file}:{line}:{quoted}"), &format!("{file}:{line}:{column}"), 1)
 }
 
 #[derive(Serialize)]
