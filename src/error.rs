@@ -34,9 +34,9 @@ pub enum Error {
     /// The record can't be used.
     #[error("the record can't be used")]
     Store(#[from] StoreError),
-    /// Outcomes could not be put on record; they have been logged.
-    #[error("{0} run(s) could not be recorded; the log has their outcomes")]
-    Unrecorded(usize),
+    /// Outcomes could not be put on record.
+    #[error("not all that was done could be recorded; the log lines `target.unrecorded` have the outcomes")]
+    Unrecorded,
     /// The simulator can't be started.
     #[error("couldn't start the simulator on {address}")]
     Simulator {
@@ -67,7 +67,7 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) => 64,
-            Self::Store(_) | Self::Unrecorded(_) | Self::Simulator { .. } => 69,
+            Self::Store(_) | Self::Unrecorded | Self::Simulator { .. } => 69,
             Self::Output(_) | Self::Internal(_) => 70,
             Self::Config { .. } | Self::NoConfig(_) | Self::Secret { .. } | Self::Scenario { .. } => 78,
         })

@@ -186,22 +186,38 @@ pub fn seconds(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-/// How far an instant lies ahead or back, such as `in 2h 5m` or `3s ago`.
+/// How far an instant lies ahead or back, in its two largest units, such as `in 2h 5m` or `3s ago`.
 #[must_use]
 pub fn relative(instant: Timestamp, now: Timestamp) -> String {
     let away = instant.duration_since(now);
     let secs = away.as_secs().unsigned_abs();
-    // Nobody reads seconds of something that is days away.
-    let coarse = match secs {
-        0..3_600 => secs,
-        3_600..172_800 => secs - secs % 60,
-        _ => secs - secs % 3_600,
+    let text = match (secs / 86_400, secs / 3600 % 24, secs / 60 % 60, secs % 60) {
+        (0, 0, 0, secs) => format!("{secs}s"),
+        (0, 0, minutes, secs) => format!("{minutes}m {secs}s"),
+        (0, hours, minutes, _) => format!("{hours}h {minutes}m"),
+        (days, hours, _, _) => format!("{days}d {hours}h"),
     };
-    let text = humantime::format_duration(Duration::from_secs(coarse));
     if away.is_negative() { format!("{text} ago") } else { format!("in {text}") }
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     // Writing to a string can't fail.
     writeln!(text, "{arguments}").unwrap_or_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_in_time_are_said_in_two_units() {
+        let now: Timestamp = "2026-11-27T16:30:00Z".parse().unwrap();
+        #[rustfmt::skip]
+        let table = [
+            (0, "in 0s"), (-3, "3s ago"), (75, "in 1m 15s"), (7_500, "in 2h 5m"), (3_110_400 + 7_200, "in 36d 2h"),
+        ];
+        for (secs, want) in table {
+            assert_eq!(relative(now + jiff::SignedDuration::from_secs(secs), now), want);
+        }
+    }
 }

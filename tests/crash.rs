@@ -73,18 +73,82 @@ fn a_run_under_way_belongs_to_its_process_as_long_as_that_lives() {
 }
 
 #[test]
+fn an_interrupted_run_is_taken_up_though_no_job_names_its_account() {
+    let scenario = "[accounts.acme]\nlatency = \"10ms\"\nunlisted = \"SCHEDULED\"\n[[accounts.acme.backups]]\nid = \"1\"\n";
+    let place = Place::new(scenario, "", &[]);
+    place.set_account_key("concurrency", "1");
+    let child = place.start(&["cancel", "11", "12", "13", "-a", "acme"]);
+    place.wait_until("it is under way", |place| place.requests() >= 3);
+    signal(&child, "KILL");
+    drop(child.wait_with_output().unwrap());
+    let done = place.run(&["once", "--json"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_eq!(done.json()[0]["state"], "succeeded");
+
+    let child = place.start(&["cancel", "21", "22", "23", "-a", "acme"]);
+    place.wait_until("it is under way", |place| place.requests() >= 8);
+    signal(&child, "KILL");
+    drop(child.wait_with_output().unwrap());
+    let text = std::fs::read_to_string(place.path("calloff.toml")).unwrap();
+    place.write("calloff.toml", &text.replace("[accounts.acme]", "[accounts.other]"));
+    let done = place.run(&["once"]);
+    assert_eq!(done.code, 1, "a run that nobody can finish is no success");
+    assert!(done.stderr.contains("run.orphaned"), "{}", done.stderr);
+}
+
+/// Holds the record so that nobody can write.
+fn lock(place: &Place) -> Connection {
+    let other = Connection::open(place.path("state/calloff.db")).expect("the record is there");
+    other.busy_timeout(std::time::Duration::from_mins(1)).expect("a minute is a time");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock can be had");
+    other
+}
+
+#[test]
+fn once_cancels_what_is_due_while_the_record_is_locked() {
+    let due = SystemClock.now() + SignedDuration::from_secs(2);
+    let job = format!("backups = [\"42\"]\n[schedule]\nat = \"{due}\"\n");
+    let place = Place::new("[[accounts.acme.backups]]\nid = \"42\"\n", "", &[("job", &job)]);
+    assert_eq!(place.run(&["once"]).code, 0);
+    place.wait_until("the job is due", |_| SystemClock.now() > due);
+    let locked = lock(&place);
+    let child = place.start(&["once", "--json"]);
+    place.wait_until("the cancel went out", |place| place.cancels() >= 1);
+    locked.execute_batch("COMMIT").unwrap();
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert!(done.json().iter().any(|run| run["state"] == "succeeded"), "{}{}", done.stdout, done.stderr);
+    assert!(place.history().iter().any(|run| run["state"] == "succeeded"));
+}
+
+#[test]
+fn a_daemon_stopped_while_the_record_is_locked_logs_what_it_could_not_record() {
+    let job = "backups = [\"42\"]\n[schedule]\nevery = \"1s\"\n";
+    let place = Place::new("[[accounts.acme.backups]]\nid = \"42\"\n", "grace = \"5s\"", &[("job", job)]);
+    let daemon = place.start(&["run"]);
+    place.wait_until("the daemon works", |place| place.cancels() >= 1);
+    let locked = lock(&place);
+    let before = place.cancels();
+    place.wait_until("cancels go on", |place| place.cancels() > before);
+    signal(&daemon, "TERM");
+    let done = Done::from(daemon.wait_with_output().unwrap());
+    drop(locked);
+    assert_eq!(done.code, 69, "{}", done.stderr);
+    let unrecorded = done.stderr.lines().filter(|line| line.contains("target.unrecorded")).count();
+    let recorded = place.history().iter().filter(|run| run["state"] == "succeeded").count();
+    assert!(unrecorded >= 1 && unrecorded + recorded >= place.cancels(), "{}", done.stderr);
+}
+
+#[test]
 fn a_locked_record_does_not_stop_a_due_cancel() {
     let job = "backups = [\"42\"]\n[schedule]\nevery = \"1s\"\n";
     let place = Place::new("[[accounts.acme.backups]]\nid = \"42\"\n", "", &[("job", job)]);
     let daemon = place.start(&["run"]);
     place.wait_until("the daemon works", |place| place.cancels() >= 1);
 
-    let other = Connection::open(place.path("state/calloff.db")).unwrap();
-    other.busy_timeout(std::time::Duration::from_mins(1)).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let locked = lock(&place);
     let before = place.cancels();
     place.wait_until("cancels go on", |place| place.cancels() >= before + 2);
-    other.execute_batch("COMMIT").unwrap();
+    locked.execute_batch("COMMIT").unwrap();
 
     let recorded = |place: &Place| {
         let runs = place.history();

@@ -33,7 +33,8 @@ pub(super) async fn cancel(
     backups.retain(|backup| seen.insert(backup.clone()));
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
-    let runner = configuration.runner(&store, &stop, [args.account.clone()])?;
+    let runner =
+        configuration.runner_of(&store, &stop, [args.account.clone()].into(), Some(setup::RECORDING))?;
 
     let mut results = Results::new(args.form.json, output);
     if let Some(ended) = runner.cancel(&args.account, &backups, args.reason).await? {

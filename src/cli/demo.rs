@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use calloff_core::config::LogFormat;
+use calloff_core::run::RunState;
 use calloff_sim::{Scenario, Simulator};
 
 use super::args::{DemoArgs, LogArgs};
@@ -58,6 +59,8 @@ pub(super) async fn demo(log: &LogArgs, args: &DemoArgs, mut output: Output) -> 
     store.close().await;
     output.text(&format!("\n{}\n", report::styled(report::BOLD, "What `calloff history` shows of it:")))?;
     output.text(&report::history(&runs, output.width()))?;
+    let failed = runs.iter().any(|run| run.state == RunState::Failed);
+    output.text(if failed { "\nThe failures are on purpose." } else { "\n" })?;
     output.text(WHERE_NEXT)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -97,8 +100,7 @@ fn introduction(url: &str, length: std::time::Duration) -> String {
     text
 }
 
-const WHERE_NEXT: &str = "
-Two of the four jobs failed on purpose. Where to go from here:
+const WHERE_NEXT: &str = " Where to go from here:
   jobs/                 the files that were just run
   calloff check         validates your own calloff.toml and job files, offline
   README.md             from here to a first real job in five minutes

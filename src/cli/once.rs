@@ -23,7 +23,8 @@ pub(super) async fn once(
     configuration.log(log, output.is_terminal() && !args.form.json)?;
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
-    let runner = configuration.runner(&store, &stop, configuration.job_accounts())?;
+    let interrupted = store.take_over().await?;
+    let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING))?;
     let now = runner.worker.clock.now();
     let back = SignedDuration::try_from(args.since.unwrap_or_default()).unwrap_or(SignedDuration::MAX);
     let fresh = now.saturating_sub(back).unwrap_or(Timestamp::MIN);
@@ -31,21 +32,27 @@ pub(super) async fn once(
 
     let mut results = Results::new(args.form.json, output);
     let mut tasks = JoinSet::new();
-    for interrupted in store.take_over().await? {
+    for interrupted in interrupted {
         let runner = runner.clone();
-        tasks.spawn(async move { (None, runner.take_up(interrupted).await) });
+        tasks.spawn(async move {
+            let ended = runner.take_up(interrupted).await;
+            (None, ended.is_none(), ended)
+        });
     }
     for due in agenda.due(now, now) {
         let runner = runner.clone();
         tasks.spawn(async move {
             let fired = runner.fire(due, |_| ()).await;
-            (fired.missed, fired.ended)
+            (fired.missed, false, fired.ended)
         });
     }
     while let Some(done) = tasks.join_next().await {
-        let (missed, ended) = done.map_err(|error| Error::Internal(error.to_string()))?;
+        let (missed, orphaned, ended) = done.map_err(|error| Error::Internal(error.to_string()))?;
         if let Some(missed) = missed {
             results.add_run(&missed)?;
+        }
+        if orphaned {
+            results.add_orphan();
         }
         if let Some(ended) = ended {
             results.add(ended)?;

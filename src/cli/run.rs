@@ -2,6 +2,9 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::args::{LogArgs, RunArgs};
 use super::setup::{self, Configuration};
@@ -29,10 +32,10 @@ pub(super) async fn serve(
     stop: tokio_util::sync::CancellationToken,
 ) -> Result<(), Error> {
     let store = configuration.open(Role::Daemon)?;
-    let runner = configuration.runner(&store, &stop, configuration.job_accounts())?;
+    let interrupted = store.take_over().await?;
+    let runner = configuration.runner(&store, &stop, &interrupted, None)?;
     let now = runner.worker.clock.now();
     let agenda = daemon::agenda(&store, &configuration.jobs, now, now).await?;
-    let interrupted = store.take_over().await?;
     let (alarm, beats) = Alarm::start().await.map_err(|error| Error::Internal(error.to_string()))?;
     tracing::info!(
         event = "daemon.started",
@@ -46,11 +49,12 @@ pub(super) async fn serve(
     );
     let settings = &configuration.settings;
     let engine = daemon::Engine::new(runner, agenda, interrupted, settings.keep);
-    engine.run(beats, settings.grace).await;
+    let end = engine.run(beats, settings.grace).await;
     alarm.stop().await;
-    let closed = tokio::time::timeout(settings.grace, store.close()).await;
-    if closed.is_err() {
-        tracing::error!(event = "store.unwritten", "the record took no more writes before the end");
+    // What has its outcome still gets a moment to be written, even if the grace period was used up.
+    let end = end.max(Instant::now() + Duration::from_secs(1));
+    if tokio::time::timeout_at(end, store.close()).await.is_err() {
+        return Err(Error::Unrecorded);
     }
     tracing::info!(event = "daemon.stopped", "stopped");
     Ok(())

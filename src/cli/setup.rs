@@ -21,7 +21,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::daemon::{Access, Accounts, Ended, Runner, Surroundings, Worker};
 use crate::error::Error;
 use crate::files::Loaded;
-use crate::store::{Role, Store};
+use crate::store::{Interrupted, Role, Store};
 use crate::zoho::HttpTransport;
 use crate::{files, logs, report};
 
@@ -29,7 +29,7 @@ use crate::{files, logs, report};
 const THREADS: usize = 2;
 
 /// How long a command that has done its calls waits for their outcomes to be on record.
-const RECORDING: Duration = Duration::from_secs(30);
+pub(super) const RECORDING: Duration = Duration::from_secs(30);
 
 /// A valid configuration.
 pub(super) struct Configuration {
@@ -134,19 +134,33 @@ impl Configuration {
         logs::init(self.settings.log.format, level).map_err(Error::Usage)
     }
 
-    /// Prepares what carries runs out, with the secrets of the accounts named.
+    /// Prepares what carries out the runs of the loaded jobs and those that were interrupted, with the secrets of
+    /// their accounts.
     pub(super) fn runner(
         &self,
         store: &Store,
         stop: &CancellationToken,
-        needed: impl IntoIterator<Item = AccountName>,
+        interrupted: &[Interrupted],
+        record_within: Option<Duration>,
+    ) -> Result<Runner, Error> {
+        let of_jobs = self.jobs.iter().map(|job| &job.account);
+        let needed = of_jobs.chain(interrupted.iter().map(|interrupted| &interrupted.run.account));
+        self.runner_of(store, stop, needed.cloned().collect(), record_within)
+    }
+
+    /// Prepares what carries out runs of these accounts.
+    pub(super) fn runner_of(
+        &self,
+        store: &Store,
+        stop: &CancellationToken,
+        needed: BTreeSet<AccountName>,
+        record_within: Option<Duration>,
     ) -> Result<Runner, Error> {
         let surroundings = Surroundings {
             transport: Arc::new(HttpTransport::default()),
             clock: Arc::new(SystemClock),
             dice: fastrand::f64,
         };
-        let needed: BTreeSet<AccountName> = needed.into_iter().collect();
         let mut accounts = Accounts::new();
         for name in needed {
             let Some(account) = self.settings.accounts.get(&name) else { continue };
@@ -167,16 +181,12 @@ impl Configuration {
                 clock: surroundings.clock,
                 dice: surroundings.dice,
                 stop: stop.clone(),
+                record_within,
             },
             accounts: Arc::new(accounts),
             retries: Arc::new(retries),
             default_retry: self.settings.retry,
         })
-    }
-
-    /// The accounts that the jobs name.
-    pub(super) fn job_accounts(&self) -> impl Iterator<Item = AccountName> {
-        self.jobs.iter().map(|job| job.account.clone())
     }
 }
 
@@ -223,25 +233,26 @@ pub(super) struct Results {
     refusals: usize,
     stopped: usize,
     unrecorded: usize,
+    orphaned: usize,
 }
 
 impl Results {
     pub(super) fn new(json: bool, output: Output) -> Self {
-        Self { json, output, failures: 0, refusals: 0, stopped: 0, unrecorded: 0 }
+        Self { json, output, failures: 0, refusals: 0, stopped: 0, unrecorded: 0, orphaned: 0 }
     }
 
     pub(super) fn add(&mut self, ended: Ended) -> Result<(), Error> {
         match ended {
-            Ended::Complete(run) => self.add_run(&run),
-            Ended::Stopped(_) => {
-                self.stopped += 1;
-                Ok(())
-            }
-            Ended::Unrecorded(_) => {
-                self.unrecorded += 1;
-                Ok(())
-            }
+            Ended::Complete(run) => return self.add_run(&run),
+            Ended::Stopped(_) => self.stopped += 1,
+            Ended::Unrecorded(_) => self.unrecorded += 1,
         }
+        Ok(())
+    }
+
+    /// Notes that an interrupted run could not be taken up, because its account is gone.
+    pub(super) fn add_orphan(&mut self) {
+        self.orphaned += 1;
     }
 
     pub(super) fn add_run(&mut self, run: &Run) -> Result<(), Error> {
@@ -260,12 +271,19 @@ impl Results {
     pub(super) async fn finish(self, store: &Store) -> Result<ExitCode, Error> {
         let closed = tokio::time::timeout(RECORDING, store.close()).await;
         if self.unrecorded > 0 || closed.is_err() {
-            return Err(Error::Unrecorded(self.unrecorded.max(1)));
+            return Err(Error::Unrecorded);
         }
         if self.stopped > 0 {
             output::notice(
                 "stopped before all was done; the next `run`, `once` or `trigger` takes up what is left",
             );
+        }
+        if self.orphaned > 0 {
+            output::notice(
+                "an interrupted run waits for its account, which calloff.toml does not have any more",
+            );
+        }
+        if self.stopped + self.orphaned > 0 {
             return Ok(ExitCode::from(1));
         }
         Ok(ExitCode::from(match (self.failures, self.refusals) {

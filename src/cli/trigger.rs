@@ -22,12 +22,12 @@ pub(super) async fn trigger(
     let jobs = configuration.select(&args.jobs)?;
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
-    // Interrupted runs of other jobs are taken up too, so all accounts are needed.
-    let runner = configuration.runner(&store, &stop, configuration.job_accounts())?;
+    let interrupted = store.take_over().await?;
+    let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING))?;
 
     let mut results = Results::new(args.form.json, output);
     let mut tasks = JoinSet::new();
-    for interrupted in store.take_over().await? {
+    for interrupted in interrupted {
         let runner = runner.clone();
         tasks.spawn(async move { Ok(runner.take_up(interrupted).await) });
     }
@@ -37,8 +37,9 @@ pub(super) async fn trigger(
     }
     while let Some(done) = tasks.join_next().await {
         let ended = done.map_err(|error| Error::Internal(error.to_string()))??;
-        if let Some(ended) = ended {
-            results.add(ended)?;
+        match ended {
+            Some(ended) => results.add(ended)?,
+            None => results.add_orphan(),
         }
     }
     results.finish(&store).await

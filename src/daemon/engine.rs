@@ -45,8 +45,9 @@ impl Engine {
         Self { runner, agenda, watch, keep, tasks, busy: HashMap::new(), freed: mpsc::unbounded_channel() }
     }
 
-    /// Works until the runner's worker is stopped, then lets what is under way finish, for `grace` at most.
-    pub async fn run(mut self, mut beats: mpsc::Receiver<Beat>, grace: Duration) {
+    /// Works until the runner's worker is stopped, then lets what is under way finish, for `grace` at most. Gives
+    /// back when the grace period ends.
+    pub async fn run(mut self, mut beats: mpsc::Receiver<Beat>, grace: Duration) -> Instant {
         let stop = self.runner.worker.stop.clone();
         let mut silent_at = Instant::now() + SILENCE;
         self.look();
@@ -70,7 +71,9 @@ impl Engine {
                 }
             }
         }
-        self.drain(grace).await;
+        let end = Instant::now() + grace;
+        self.drain(end).await;
+        end
     }
 
     fn look(&mut self) {
@@ -129,11 +132,11 @@ impl Engine {
         });
     }
 
-    async fn drain(mut self, grace: Duration) {
+    async fn drain(mut self, end: Instant) {
         let left = self.tasks.len();
         tracing::info!(event = "daemon.stopping", under_way = left, "stopping: nothing new starts");
         let drained = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(grace, drained).await.is_err() {
+        if tokio::time::timeout_at(end, drained).await.is_err() {
             tracing::warn!(
                 event = "daemon.grace_over",
                 left = self.tasks.len(),

@@ -89,7 +89,7 @@ impl Runner {
                 Claimed::Ours
             }
             Err(_) => {
-                tracing::error!(event = "run.unclaimed", %job, "the record is busy: going ahead, to be recorded later");
+                going_ahead(job.as_str());
                 Claimed::Ours
             }
         }
@@ -99,7 +99,7 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// If the run can't be put on record; then nothing is sent.
+    /// If the record refuses the run for good; then nothing is sent. If it is only busy the run goes ahead.
     pub async fn trigger(&self, job: &Job, reason: Option<String>) -> Result<Option<Ended>, StoreError> {
         let run = self.manual(job.name.as_str(), &job.account, &job.backups, reason);
         self.begin(run, job.retry).await
@@ -109,7 +109,7 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// If the run can't be put on record; then nothing is sent.
+    /// If the record refuses the run for good; then nothing is sent. If it is only busy the run goes ahead.
     pub async fn cancel(
         &self,
         account: &AccountName,
@@ -135,7 +135,11 @@ impl Runner {
 
     async fn begin(&self, run: NewRun, policy: RetryPolicy) -> Result<Option<Ended>, StoreError> {
         let Some(access) = self.accounts.get(&run.account) else { return Ok(None) };
-        self.worker.store.begin(run.clone()).await?;
+        if let Ok(begun) = tokio::time::timeout(PATIENCE, self.worker.store.begin(run.clone())).await {
+            begun?;
+        } else {
+            going_ahead(&run.job);
+        }
         Ok(Some(self.worker.carry_out(Arc::clone(access), started(&run), policy, || ()).await))
     }
 
@@ -173,6 +177,10 @@ impl Runner {
             now,
         }
     }
+}
+
+fn going_ahead(job: &str) {
+    tracing::error!(event = "run.unclaimed", job, "the record is busy: going ahead, to be recorded later");
 }
 
 /// An ID that sorts by the time it was made; the record is sorted by them.

@@ -29,6 +29,8 @@ pub struct Worker {
     pub dice: fn() -> f64,
     /// Cancelled when nothing new is to be sent; requests under way still finish.
     pub stop: CancellationToken,
+    /// How long a run waits, once its last call is made, for its outcomes to be on record; `None` for ever.
+    pub record_within: Option<Duration>,
 }
 
 /// How a run came to its end here.
@@ -79,14 +81,20 @@ impl Worker {
         }
         freed();
         let mut unrecorded = false;
-        while let Some(recorded) = recordings.join_next().await {
-            match recorded {
-                Ok(Ok(recorded)) => {
-                    run.targets[recorded.position] = recorded.target;
-                    run.finished_at = run.finished_at.or(recorded.run_ended);
+        let recording = async {
+            while let Some(recorded) = recordings.join_next().await {
+                match recorded {
+                    Ok(Ok(recorded)) => {
+                        run.targets[recorded.position] = recorded.target;
+                        run.finished_at = run.finished_at.or(recorded.run_ended);
+                    }
+                    _ => unrecorded = true,
                 }
-                _ => unrecorded = true,
             }
+        };
+        let limit = self.record_within.unwrap_or(Duration::MAX);
+        if tokio::time::timeout(limit, recording).await.is_err() {
+            unrecorded = true;
         }
         self.close(run, unrecorded)
     }
@@ -131,7 +139,7 @@ impl Worker {
                 Next::RenewToken => {}
                 Next::Stop(outcome) => return Some(pursued.end(outcome, None)),
                 Next::GiveUp(limit) => {
-                    let reason = ran_out(limit, &policy, pursued.target.attempts);
+                    let reason = ran_out(limit, &policy);
                     return Some(pursued.end(Outcome::Exhausted, Some(reason)));
                 }
                 Next::TryAfter(wait) => {
@@ -197,7 +205,20 @@ impl Worker {
 
     async fn record(&self, pursued: Pursued) -> Result<Recorded, StoreError> {
         let Pursued { access, run_id, job, position, target, last } = pursued;
-        let ended = self.store.ended(run_id, position, target.clone(), last, self.clock.now()).await;
+        let ended = self.store.ended(run_id, position, target.clone(), last, self.clock.now());
+        tokio::pin!(ended);
+        let ended = tokio::select! {
+            biased;
+            ended = &mut ended => ended,
+            () = self.store.failing() => {
+                // If the process is killed before the record recovers, this line is all there is.
+                tracing::warn!(event = "target.unrecorded", %run_id, job, account = %access.name,
+                    backup = %target.backup, outcome = target.outcome.map(Outcome::as_str),
+                    attempts = target.attempts, code = target.code,
+                    "an outcome waits for the record to take writes again");
+                ended.await
+            }
+        };
         match ended {
             Ok(run_ended) => {
                 announce_target(run_id, &job, &access.name, &target);
@@ -278,11 +299,13 @@ impl Pursued {
     }
 }
 
-fn ran_out(limit: Limit, policy: &RetryPolicy, attempts: u32) -> String {
+fn ran_out(limit: Limit, policy: &RetryPolicy) -> String {
     match limit {
-        Limit::Attempts => format!("all {attempts} attempts failed transiently (`max_attempts`)"),
+        Limit::Attempts => {
+            format!("all {} attempts failed transiently (`max_attempts`)", policy.max_attempts)
+        }
         Limit::Time => format!(
-            "no further attempt was possible within {} (`give_up_after`), after {attempts}",
+            "no further attempt was possible within {} (`give_up_after`)",
             humantime::format_duration(policy.give_up_after)
         ),
     }

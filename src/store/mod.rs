@@ -1,6 +1,6 @@
 //! The record: what is claimed, under way and done, in SQLite.
 //!
-//! All writes go through one [`writer`], which commits them in groups: a commit is durable (WAL,
+//! All writes go through one writer, which commits them in groups: a commit is durable (WAL,
 //! `synchronous=FULL`) before anyone is told of it. A write that the disk refuses stays in line and is tried
 //! again; the caller decides how long it can wait.
 
@@ -13,6 +13,8 @@ mod runs;
 mod schema;
 mod writer;
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -65,6 +67,9 @@ pub enum StoreError {
     /// The record was closed while something was in line.
     #[error("the record was closed before the write was durable")]
     Closed,
+    /// The record takes no writes, and what has to be written can't be done without.
+    #[error("the record takes no writes: another process holds it, or the disk is full or read-only")]
+    Busy,
 }
 
 /// A handle on the record; clones share it.
@@ -97,7 +102,10 @@ impl Store {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
             _ => PathBuf::from("."),
         };
-        std::fs::create_dir_all(&folder)
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o750)
+            .create(&folder)
             .map_err(|source| StoreError::Folder { path: folder.clone(), source })?;
         let connection = schema::open(path)?;
         let process = Process {
@@ -135,6 +143,15 @@ impl Store {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.shared.writer.health()
+    }
+
+    /// Waits until writes don't get through; for ever if they always do.
+    pub async fn failing(&self) {
+        let failing = self.health().wait_for(|health| *health != Health::Good).await.is_ok();
+        if !failing {
+            // The writer has ended: nothing will fail any more.
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Waits until everything in line is durable, then ends the writer.

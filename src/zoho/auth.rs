@@ -318,7 +318,7 @@ impl Tokens {
                 kept.silent_until = now.saturating_add(SILENCE).ok();
                 tracing::warn!(
                     event = "token.throttled",
-                    message,
+                    answer = message,
                     "the token endpoint is throttled: it is left alone for 10 minutes"
                 );
                 Err(TokenError::NotFor { wait: SILENCE, http_status: Some(http_status), message })
@@ -327,7 +327,7 @@ impl Tokens {
                 tracing::error!(
                     event = "token.refused",
                     code,
-                    message,
+                    answer = message,
                     "the token endpoint refuses the credentials"
                 );
                 Err(TokenError::Refused { code, http_status: Some(http_status), message })

@@ -153,6 +153,7 @@ impl Stage {
                 clock: surroundings.clock,
                 dice: surroundings.dice,
                 stop: self.stop.clone(),
+                record_within: None,
             },
             accounts: Arc::new(accounts),
             retries: Arc::new(BTreeMap::new()),

@@ -106,7 +106,12 @@ fn account(value: &Value<'_>, defaults: &JobDefaults, problems: &mut Problems) -
 fn backups(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<BackupId>> {
     if let Some(text) = value.as_text() {
         match text {
-            "current" => problems.not_supported(value.span(), "`backups = \"current\"`"),
+            "current" => {
+                let message = "`backups = \"current\"` is not supported yet".to_owned();
+                problems
+                    .add(Code::NotSupported, value.span(), message)
+                    .help("name the backups by ID: `backups = [\"4876876000001593003\"]`");
+            }
             _ => value.wrong_type(problems, "an array, or the word \"current\"", BACKUPS_HELP),
         }
         return None;
