@@ -74,6 +74,18 @@ impl Error {
     }
 }
 
+/// An error with its causes, on one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
 fn plural(count: usize, one: &str) -> String {
     if count == 1 { one.to_owned() } else { format!("{one}s") }
 }

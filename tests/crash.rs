@@ -63,9 +63,11 @@ fn a_run_that_was_killed_at_any_instant_is_taken_up_and_ends_once() {
 fn a_run_under_way_belongs_to_its_process_as_long_as_that_lives() {
     let place = place();
     place.set_account_key("concurrency", "1");
-    let child = place.start(&["once", "--since", "1m", "--json"]);
+    place.set_account_key("timeout", "\"30s\"");
+    let mut child = place.start(&["once", "--since", "1m", "--json"]);
     place.wait_until("it is under way", |place| place.requests() >= 2);
     let other = place.run(&["once", "--since", "1m", "--json"]);
+    assert!(child.try_wait().unwrap().is_none(), "it was still under way when the other one looked");
     assert_eq!((other.code, other.stdout.as_str()), (0, ""), "{}", other.stderr);
     let done = Done::from(child.wait_with_output().unwrap());
     assert_eq!(done.json().len(), 1, "{}", done.stderr);
@@ -74,21 +76,25 @@ fn a_run_under_way_belongs_to_its_process_as_long_as_that_lives() {
 
 #[test]
 fn an_interrupted_run_is_taken_up_though_no_job_names_its_account() {
-    let scenario = "[accounts.acme]\nlatency = \"10ms\"\nunlisted = \"SCHEDULED\"\n[[accounts.acme.backups]]\nid = \"1\"\n";
-    let place = Place::new(scenario, "", &[]);
+    let place = place();
+    std::fs::remove_dir_all(place.path("jobs")).unwrap();
+    std::fs::create_dir(place.path("jobs")).unwrap();
+    let ids: Vec<String> = BACKUPS.map(|id| id.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let interrupt = || {
+        let before = place.cancels();
+        let child = place.start(&[&["cancel", "-a", "acme"], &ids[..]].concat());
+        place.wait_until("it is under way", |place| place.cancels() > before);
+        signal(&child, "KILL");
+        drop(child.wait_with_output().unwrap());
+    };
     place.set_account_key("concurrency", "1");
-    let child = place.start(&["cancel", "11", "12", "13", "-a", "acme"]);
-    place.wait_until("it is under way", |place| place.requests() >= 3);
-    signal(&child, "KILL");
-    drop(child.wait_with_output().unwrap());
+    interrupt();
     let done = place.run(&["once", "--json"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert_eq!(done.json()[0]["state"], "succeeded");
 
-    let child = place.start(&["cancel", "21", "22", "23", "-a", "acme"]);
-    place.wait_until("it is under way", |place| place.requests() >= 8);
-    signal(&child, "KILL");
-    drop(child.wait_with_output().unwrap());
+    interrupt();
     let text = std::fs::read_to_string(place.path("calloff.toml")).unwrap();
     place.write("calloff.toml", &text.replace("[accounts.acme]", "[accounts.other]"));
     let done = place.run(&["once"]);

@@ -260,9 +260,42 @@ async fn a_job_that_was_taken_away_and_comes_back_is_new() {
     let other = stage.job("other", "backups = [\"1\"]\n[schedule]\nat = \"2030-01-01T00:00:00Z\"\n");
     stage.serve(&[other], Duration::from_secs(5)).await;
     let stage = stage.restart("").await;
-    tokio::time::advance(Duration::from_mins(45)).await;
+    tokio::time::advance(Duration::from_mins(75)).await;
     stage.serve(&[stage.job("often", text)], Duration::from_secs(5)).await;
     assert_eq!(stage.history().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_file_that_is_only_on_the_move_loses_nothing() {
+    let stage = Stage::new(&faults("[]"), "");
+    let text = "backups = [\"1\"]\n[schedule]\nat = \"2026-11-27T16:05:00Z\"\n";
+    stage.serve(&[stage.job("once", text)], Duration::from_secs(5)).await;
+    let stage = stage.restart("").await;
+    stage.serve(&[], Duration::from_secs(5)).await;
+    let stage = stage.restart("").await;
+    tokio::time::advance(Duration::from_mins(10)).await;
+    stage.serve(&[stage.job("once", text)], Duration::from_secs(5)).await;
+    assert_eq!(stage.history().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_not_used_again_when_the_endpoint_fails_once() {
+    let faults = faults(r#"["INVALID_TOKEN"]"#);
+    let stage =
+        Stage::new(&format!("{faults}[accounts.acme.faults]\ntoken = [\"ok\", \"503\", \"ok\"]\n"), "");
+    let run = stage.trigger(ONE).await;
+    assert_eq!(outcomes(&run), [Some(Outcome::Cancelled)], "{:?}", run.targets);
+    assert_eq!(run.targets[0].attempts, 2, "the refused token was sent once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn standing_in_line_behind_others_uses_up_nobodys_time() {
+    let scenario = "[accounts.acme]\nlatency = \"10s\"\nunlisted = \"SCHEDULED\"\n[[accounts.acme.backups]]\nid = \"1\"\n";
+    let stage = Stage::new(scenario, "concurrency = 1\n[retry]\ngive_up_after = \"15s\"\n");
+    let run = stage
+        .trigger("backups = [\"2\", \"3\", \"4\", \"5\"]\n[schedule]\nat = \"2030-01-01T00:00:00Z\"\n")
+        .await;
+    assert_eq!(outcomes(&run), vec![Some(Outcome::Cancelled); 4]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -270,7 +303,8 @@ async fn a_stop_lets_a_request_under_way_finish_and_leaves_the_rest_for_the_next
     let scenario = "[accounts.acme]\nlatency = \"5s\"\nunlisted = \"SCHEDULED\"\n[[accounts.acme.backups]]\nid = \"1\"\n";
     let stage = Stage::new(scenario, "concurrency = 1\n");
     let text = "backups = [\"1\", \"2\"]\n[schedule]\nat = \"2026-11-27T16:00:05Z\"\n";
-    stage.serve(&[stage.job("two", text)], Duration::from_secs(8)).await;
+    // The token takes until second 10, the first cancel until 15.
+    stage.serve(&[stage.job("two", text)], Duration::from_secs(12)).await;
     let runs = stage.history().await;
     let done = runs[0].targets.iter().filter(|target| target.outcome.is_some()).count();
     assert_eq!((runs[0].state, done), (RunState::Running, 1), "{runs:?}");

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use calloff_core::ids::AccountName;
+use tokio::task::JoinSet;
 
 use super::args::{CancelArgs, LogArgs};
 use super::output::Output;
-use super::setup::{self, Results};
+use super::setup::{self, Done, Results};
+use crate::daemon::Fired;
 use crate::error::Error;
 use crate::store::Role;
 
@@ -36,9 +38,13 @@ pub(super) async fn cancel(
     let runner =
         configuration.runner_of(&store, &stop, [args.account.clone()].into(), Some(setup::RECORDING))?;
 
+    let mut tasks = JoinSet::new();
+    let (account, reason) = (args.account, args.reason);
+    tasks.spawn(async move {
+        let ended = runner.cancel(&account, &backups, reason).await?;
+        Ok(Done::Fired(Box::new(Fired { missed: None, ended })))
+    });
     let mut results = Results::new(args.form.json, output);
-    if let Some(ended) = runner.cancel(&args.account, &backups, args.reason).await? {
-        results.add(ended)?;
-    }
+    results.collect(tasks, &stop, configuration.settings.grace).await;
     results.finish(&store).await
 }

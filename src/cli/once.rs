@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::args::{LogArgs, OnceArgs};
 use super::output::Output;
-use super::setup::{self, Results};
+use super::setup::{self, Done, Results};
 use crate::daemon;
 use crate::error::Error;
 use crate::store::Role;
@@ -30,33 +30,15 @@ pub(super) async fn once(
     let fresh = now.saturating_sub(back).unwrap_or(Timestamp::MIN);
     let mut agenda = daemon::agenda(&store, &configuration.jobs, now, fresh).await?;
 
-    let mut results = Results::new(args.form.json, output);
     let mut tasks = JoinSet::new();
-    for interrupted in interrupted {
-        let runner = runner.clone();
-        tasks.spawn(async move {
-            let ended = runner.take_up(interrupted).await;
-            (None, ended.is_none(), ended)
-        });
-    }
+    setup::take_up(interrupted, &runner, &mut tasks);
     for due in agenda.due(now, now) {
         let runner = runner.clone();
-        tasks.spawn(async move {
-            let fired = runner.fire(due, |_| ()).await;
-            (fired.missed, false, fired.ended)
-        });
+        tasks.spawn(async move { Ok(Done::Fired(Box::new(runner.fire(due, |_| ()).await))) });
     }
-    while let Some(done) = tasks.join_next().await {
-        let (missed, orphaned, ended) = done.map_err(|error| Error::Internal(error.to_string()))?;
-        if let Some(missed) = missed {
-            results.add_run(&missed)?;
-        }
-        if orphaned {
-            results.add_orphan();
-        }
-        if let Some(ended) = ended {
-            results.add(ended)?;
-        }
-    }
+    let settings = &configuration.settings;
+    let mut results = Results::new(args.form.json, output);
+    results.collect(tasks, &stop, settings.grace).await;
+    daemon::prune(&store, now, settings.keep).await;
     results.finish(&store).await
 }

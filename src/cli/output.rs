@@ -1,13 +1,11 @@
 //! Where results go.
 
-use std::error::Error as _;
-use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
 
 use calloff_core::diagnostic::Diagnostic;
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::render;
 
 /// Standard output, with colours only on a terminal that wants them.
@@ -48,13 +46,7 @@ impl Output {
 
 /// Prints an error with its causes.
 pub(super) fn print_error(error: &Error) {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a string can't fail.
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
+    let text = chain(error);
     note("error", anstyle::AnsiColor::Red, &text);
 }
 

@@ -1,6 +1,7 @@
 //! What most commands begin with: the configuration, the log, the record, the accounts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,12 +14,13 @@ use calloff_core::outcome::{self, Standing};
 use calloff_core::run::Run;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::args::LogArgs;
 use super::output::{self, Output};
 use crate::clock::{Clock as _, SystemClock};
-use crate::daemon::{Access, Accounts, Ended, Runner, Surroundings, Worker};
+use crate::daemon::{Access, Accounts, Ended, Fired, Runner, Surroundings, Worker};
 use crate::error::Error;
 use crate::files::Loaded;
 use crate::store::{Interrupted, Role, Store};
@@ -225,6 +227,14 @@ fn end_at_once() -> ! {
     std::process::exit(130)
 }
 
+/// What a task of a command came to.
+pub(super) enum Done {
+    /// Something that was due, or that a person set off.
+    Fired(Box<Fired>),
+    /// An interrupted run whose account is gone.
+    Orphan,
+}
+
 /// Prints how runs ended, and gives the exit code that follows from all of them.
 pub(super) struct Results {
     json: bool,
@@ -234,28 +244,64 @@ pub(super) struct Results {
     stopped: usize,
     unrecorded: usize,
     orphaned: usize,
+    /// The first thing that went wrong besides the runs.
+    error: Option<Error>,
 }
 
 impl Results {
     pub(super) fn new(json: bool, output: Output) -> Self {
-        Self { json, output, failures: 0, refusals: 0, stopped: 0, unrecorded: 0, orphaned: 0 }
+        Self { json, output, failures: 0, refusals: 0, stopped: 0, unrecorded: 0, orphaned: 0, error: None }
     }
 
-    pub(super) fn add(&mut self, ended: Ended) -> Result<(), Error> {
-        match ended {
-            Ended::Complete(run) => return self.add_run(&run),
-            Ended::Stopped(_) => self.stopped += 1,
-            Ended::Unrecorded(_) => self.unrecorded += 1,
+    /// Waits for all tasks, whatever becomes of one of them; after a stop for `grace` at most.
+    pub(super) async fn collect(
+        &mut self,
+        mut tasks: JoinSet<Result<Done, Error>>,
+        stop: &CancellationToken,
+        grace: Duration,
+    ) {
+        let over = async {
+            stop.cancelled().await;
+            tokio::time::sleep(grace).await;
+        };
+        tokio::pin!(over);
+        loop {
+            tokio::select! {
+                biased;
+                joined = tasks.join_next() => match joined {
+                    None => return,
+                    Some(Ok(Ok(done))) => self.add(done),
+                    Some(Ok(Err(error))) => self.note(error),
+                    Some(Err(defect)) => self.note(Error::Internal(defect.to_string())),
+                },
+                () = &mut over => {
+                    self.stopped += tasks.len();
+                    return;
+                }
+            }
         }
-        Ok(())
     }
 
-    /// Notes that an interrupted run could not be taken up, because its account is gone.
-    pub(super) fn add_orphan(&mut self) {
-        self.orphaned += 1;
+    fn add(&mut self, done: Done) {
+        let Fired { missed, ended } = match done {
+            Done::Fired(fired) => *fired,
+            Done::Orphan => {
+                self.orphaned += 1;
+                return;
+            }
+        };
+        if let Some(missed) = missed {
+            self.add_run(&missed);
+        }
+        match ended {
+            Some(Ended::Complete(run)) => self.add_run(&run),
+            Some(Ended::Stopped(_)) => self.stopped += 1,
+            Some(Ended::Unrecorded(_)) => self.unrecorded += 1,
+            None => {}
+        }
     }
 
-    pub(super) fn add_run(&mut self, run: &Run) -> Result<(), Error> {
+    fn add_run(&mut self, run: &Run) {
         for target in &run.targets {
             let Some(outcome) = target.outcome.filter(|outcome| outcome.standing() == Standing::Failure)
             else {
@@ -264,12 +310,26 @@ impl Results {
             self.failures += 1;
             self.refusals += usize::from(outcome::credentials_refused(outcome, target.code.as_deref()));
         }
-        if self.json { self.output.json(run) } else { self.output.text(&report::run(run)) }
+        let printed = if self.json { self.output.json(run) } else { self.output.text(&report::run(run)) };
+        if let Err(error) = printed {
+            self.note(error);
+        }
+    }
+
+    fn note(&mut self, error: Error) {
+        // Whoever reads the results may have seen enough; the exit code still says how the runs ended.
+        let broken = matches!(&error, Error::Output(error) if error.kind() == ErrorKind::BrokenPipe);
+        if !broken {
+            self.error.get_or_insert(error);
+        }
     }
 
     /// The exit code; closes the record first, so that nothing is left in line.
     pub(super) async fn finish(self, store: &Store) -> Result<ExitCode, Error> {
         let closed = tokio::time::timeout(RECORDING, store.close()).await;
+        if let Some(error) = self.error {
+            return Err(error);
+        }
         if self.unrecorded > 0 || closed.is_err() {
             return Err(Error::Unrecorded);
         }
@@ -291,5 +351,22 @@ impl Results {
             (failures, refusals) if failures == refusals => 77,
             _ => 1,
         }))
+    }
+}
+
+/// Takes up what was interrupted, beside what a command does itself.
+pub(super) fn take_up(
+    interrupted: Vec<Interrupted>,
+    runner: &Runner,
+    tasks: &mut JoinSet<Result<Done, Error>>,
+) {
+    for interrupted in interrupted {
+        let runner = runner.clone();
+        tasks.spawn(async move {
+            let ended = runner.take_up(interrupted).await;
+            Ok(ended.map_or(Done::Orphan, |ended| {
+                Done::Fired(Box::new(Fired { missed: None, ended: Some(ended) }))
+            }))
+        });
     }
 }

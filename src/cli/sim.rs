@@ -19,6 +19,12 @@ pub(super) async fn sim(log: &LogArgs, args: &SimArgs, mut output: Output) -> Re
         }
         None => Scenario::default(),
     };
+    if !args.listen.ip().is_loopback() {
+        return Err(Error::Usage(format!(
+            "{} is no loopback address: the simulator serves no others",
+            args.listen
+        )));
+    }
     let stop = setup::stop_on_signals()?;
     let (lines, mut received) = tokio::sync::mpsc::unbounded_channel();
     let watch = move |seen: &calloff_sim::Seen| {

@@ -1,13 +1,16 @@
 //! `calloff trigger`: jobs now, whatever their schedules say.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
+use calloff_core::ids::JobName;
 use tokio::task::JoinSet;
 
 use super::args::{LogArgs, TriggerArgs};
 use super::output::Output;
-use super::setup::{self, Results};
+use super::setup::{self, Done, Results};
+use crate::daemon::Fired;
 use crate::error::Error;
 use crate::store::Role;
 
@@ -19,28 +22,23 @@ pub(super) async fn trigger(
 ) -> Result<ExitCode, Error> {
     let configuration = setup::configuration(config)?;
     configuration.log(log, output.is_terminal() && !args.form.json)?;
-    let jobs = configuration.select(&args.jobs)?;
+    let named: BTreeSet<JobName> = args.jobs.into_iter().collect();
+    let jobs = configuration.select(&named.into_iter().collect::<Vec<_>>())?;
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
     let interrupted = store.take_over().await?;
     let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING))?;
 
-    let mut results = Results::new(args.form.json, output);
     let mut tasks = JoinSet::new();
-    for interrupted in interrupted {
-        let runner = runner.clone();
-        tasks.spawn(async move { Ok(runner.take_up(interrupted).await) });
-    }
+    setup::take_up(interrupted, &runner, &mut tasks);
     for job in jobs {
         let (runner, reason) = (runner.clone(), args.reason.clone());
-        tasks.spawn(async move { runner.trigger(&job, reason).await });
+        tasks.spawn(async move {
+            let ended = runner.trigger(&job, reason).await?;
+            Ok(Done::Fired(Box::new(Fired { missed: None, ended })))
+        });
     }
-    while let Some(done) = tasks.join_next().await {
-        let ended = done.map_err(|error| Error::Internal(error.to_string()))??;
-        match ended {
-            Some(ended) => results.add(ended)?,
-            None => results.add_orphan(),
-        }
-    }
+    let mut results = Results::new(args.form.json, output);
+    results.collect(tasks, &stop, configuration.settings.grace).await;
     results.finish(&store).await
 }

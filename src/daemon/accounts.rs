@@ -59,7 +59,7 @@ impl Access {
                 Arc::clone(clock),
                 redactor,
             ),
-            gate: Gate::new(account.concurrency, *dice),
+            gate: Gate::new(account.name.clone(), account.concurrency, *dice),
         }
     }
 }

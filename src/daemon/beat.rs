@@ -13,6 +13,8 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 pub enum Beat {
     /// Look what is due.
     Look,
+    /// Take up runs whose processes were killed meanwhile.
+    TakeOver,
     /// Forget what is older than the retention.
     Prune,
 }
@@ -20,8 +22,9 @@ pub enum Beat {
 /// After this long without a beat the engine looks by itself: an alarm that fell silent must not cost a cancel.
 pub(super) const SILENCE: Duration = Duration::from_secs(3);
 
-/// Every second, and in the seventeenth minute of every hour.
-const ENTRIES: [(&str, Beat); 2] = [("* * * * * *", Beat::Look), ("0 17 * * * *", Beat::Prune)];
+/// Every second, every minute, and in the seventeenth minute of every hour.
+const ENTRIES: [(&str, Beat); 3] =
+    [("* * * * * *", Beat::Look), ("30 * * * * *", Beat::TakeOver), ("15 17 * * * *", Beat::Prune)];
 
 /// The alarm under way.
 pub struct Alarm {
@@ -42,7 +45,8 @@ impl Alarm {
             let job = Job::new_async(pattern, move |_, _| {
                 let queue = queue.clone();
                 Box::pin(async move {
-                    // A full queue means that the engine has not yet followed the beat before: one look serves both.
+                    // A full queue means that the engine has not yet followed the beats before. One look serves
+                    // for several; a chore that is left out is done the next time.
                     let _ = queue.try_send(beat);
                 })
             })?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
@@ -12,6 +12,7 @@ use super::agenda::{Agenda, Due};
 use super::beat::{Beat, SILENCE};
 use super::runner::Runner;
 use super::watch::ClockWatch;
+use crate::error::chain;
 use crate::store::Interrupted;
 
 /// What the loop works with.
@@ -61,6 +62,7 @@ impl Engine {
                     silent_at = Instant::now() + SILENCE;
                     match beat {
                         Beat::Look => self.look(),
+                        Beat::TakeOver => self.take_over(),
                         Beat::Prune => self.prune(),
                     }
                 }
@@ -116,20 +118,30 @@ impl Engine {
         }
     }
 
-    fn prune(&mut self) {
-        let keep = SignedDuration::try_from(self.keep).unwrap_or(SignedDuration::MAX);
-        let horizon = self.runner.worker.clock.now().saturating_sub(keep).unwrap_or(Timestamp::MIN);
-        let store = self.runner.worker.store.clone();
+    fn take_over(&mut self) {
+        let runner = self.runner.clone();
         self.tasks.spawn(async move {
-            match store.prune(horizon).await {
-                Ok(runs) => {
-                    tracing::debug!(event = "store.pruned", runs, %horizon, "old runs are forgotten");
+            match runner.worker.store.take_over().await {
+                Ok(interrupted) => {
+                    for interrupted in interrupted {
+                        drop(runner.take_up(interrupted).await);
+                    }
                 }
                 Err(error) => {
-                    tracing::warn!(event = "store.pruned", %error, "old runs could not be forgotten");
+                    tracing::warn!(
+                        event = "run.not_taken_over",
+                        error = chain(&error),
+                        "trying again in a minute"
+                    );
                 }
             }
         });
+    }
+
+    fn prune(&mut self) {
+        let (store, now, keep) =
+            (self.runner.worker.store.clone(), self.runner.worker.clock.now(), self.keep);
+        self.tasks.spawn(async move { super::prune(&store, now, keep).await });
     }
 
     async fn drain(mut self, end: Instant) {

@@ -16,11 +16,13 @@ pub use runner::{Fired, Runner};
 pub use worker::{Ended, Worker};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use calloff_core::agenda::{self as rules, Entry};
 use calloff_core::config::Job;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::error::chain;
 use crate::store::{Store, StoreError};
 
 /// The agenda of these jobs, each standing where the record has it. `fresh` is where they stand on a fresh record.
@@ -39,4 +41,17 @@ pub async fn agenda(
     let cursors = store.baselines(fingerprints, now, fresh).await?;
     let jobs = jobs.iter().filter_map(|job| Some((Arc::clone(job), *cursors.get(&job.name)?)));
     Ok(Agenda::new(jobs, now))
+}
+
+/// Forgets runs that are older than the retention.
+pub async fn prune(store: &Store, now: Timestamp, keep: Duration) {
+    let keep = SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX);
+    let horizon = now.saturating_sub(keep).unwrap_or(Timestamp::MIN);
+    match store.prune(horizon).await {
+        Ok(0) => {}
+        Ok(runs) => tracing::info!(event = "store.pruned", runs, %horizon, "old runs are forgotten"),
+        Err(error) => {
+            tracing::warn!(event = "store.pruned", error = chain(&error), "old runs could not be forgotten");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use uuid::{ContextV7, Uuid};
 use super::accounts::Accounts;
 use super::agenda::Due;
 use super::worker::{self, Ended, Worker};
+use crate::error::chain;
 use crate::store::{Claim, Claimed, Interrupted, Missed, NewRun, StoreError};
 
 /// How long a due cancel waits for the record before it goes ahead without: a missed cancel is worse than a
@@ -85,7 +86,7 @@ impl Runner {
         match tokio::time::timeout(PATIENCE, self.worker.store.claim(claim)).await {
             Ok(Ok(claimed)) => claimed,
             Ok(Err(error)) => {
-                tracing::error!(event = "run.unclaimed", %job, %error, "going ahead without a record");
+                tracing::error!(event = "run.unclaimed", %job, error = chain(&error), "going ahead without a record");
                 Claimed::Ours
             }
             Err(_) => {

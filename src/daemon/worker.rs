@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::accounts::Access;
 use crate::clock::SharedClock;
-use crate::store::{Attempt, Store, StoreError};
-use crate::zoho::{AccessToken, Entered, TokenError};
+use crate::error::chain;
+use crate::store::{Attempt, Store, StoreError, Written};
+use crate::zoho::{AccessToken, Entered, Gate, TokenError};
 
 /// Carries out runs. Clones share everything.
 #[derive(Debug, Clone)]
@@ -96,44 +97,28 @@ impl Worker {
         if tokio::time::timeout(limit, recording).await.is_err() {
             unrecorded = true;
         }
-        self.close(run, unrecorded)
-    }
-
-    fn close(&self, mut run: Run, unrecorded: bool) -> Ended {
-        if unrecorded {
-            return Ended::Unrecorded(run);
-        }
-        if run.targets.iter().any(|target| target.outcome.is_none()) {
-            return Ended::Stopped(run);
-        }
-        run.state = RunState::of(run.targets.iter().filter_map(|target| target.outcome));
-        // A run that could not be claimed on record has no end there.
-        run.finished_at = run.finished_at.or_else(|| Some(self.clock.now()));
-        tracing::debug!(event = "run.end", run_id = %run.run_id, job = run.job, account = %run.account,
-            state = run.state.as_str(), "a run has ended");
-        Ended::Complete(run)
+        close(run, unrecorded)
     }
 
     /// Tries until the target has an outcome; `None` if a stop came first.
     async fn pursue(&self, mut pursued: Pursued, policy: RetryPolicy) -> Option<Pursued> {
-        let begun = Instant::now();
         let mut pursuit = Pursuit::new(policy);
+        let mut spent = Spent::default();
         let mut refused: Option<AccessToken> = None;
         loop {
             let access = Arc::clone(&pursued.access);
-            let line = tokio::time::timeout(pursuit.time_left(begun.elapsed()), access.gate.enter());
             let entered = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return None,
-                entered = line => entered,
+                entered = line_up(&access.gate, &mut spent, &policy) => entered,
             };
             let next = match entered {
-                Ok(entered) => {
-                    let (event, token) = self.attempt(&mut pursued, entered, refused.take()).await;
+                Some(entered) => {
+                    let (event, token) = self.attempt(&mut pursued, entered, refused.take()).await?;
                     refused = token;
-                    pursuit.step(event, begun.elapsed(), (self.dice)())
+                    pursuit.step(event, spent.time(), (self.dice)())
                 }
-                Err(_) => Next::GiveUp(Limit::Time),
+                None => Next::GiveUp(Limit::Time),
             };
             match next {
                 Next::RenewToken => {}
@@ -154,22 +139,26 @@ impl Worker {
         }
     }
 
-    /// Makes one call, if there is a token for it. Gives back the token if it was refused.
+    /// Makes one call, if there is a token for it. Gives back the token if it was refused; nothing if a stop came
+    /// before the call.
     async fn attempt(
         &self,
         pursued: &mut Pursued,
         entered: Entered<'_>,
         refused: Option<AccessToken>,
-    ) -> (Event, Option<AccessToken>) {
+    ) -> Option<(Event, Option<AccessToken>)> {
         let access = Arc::clone(&pursued.access);
-        let token = match refused {
-            Some(refused) => access.tokens.renew(&refused).await,
+        let token = match &refused {
+            Some(refused) => access.tokens.renew(refused).await,
             None => access.tokens.current().await,
         };
         let token = match token {
             Ok(token) => token,
-            Err(error) => return (pursued.note_no_token(error), None),
+            Err(error) => return Some((pursued.note_no_token(error), refused)),
         };
+        if self.stop.is_cancelled() {
+            return None;
+        }
         let (sent_at, sent) = (self.clock.now(), Instant::now());
         let reply = access.client.cancel(&token, &pursued.target.backup).await;
         let verdict = outcome::judge_cancel(&reply);
@@ -178,17 +167,18 @@ impl Worker {
             Verdict::End(_) | Verdict::TokenRefused => Health::Answered,
         });
         pursued.note_reply(reply, sent_at, sent.elapsed());
-        match verdict {
+        let refused = match verdict {
             Verdict::TokenRefused => {
                 self.note_attempt(pursued, Duration::ZERO);
-                (Event::Judged(verdict), Some(token))
+                Some(token)
             }
             Verdict::End(_) => {
                 token.accepted();
-                (Event::Judged(verdict), None)
+                None
             }
-            Verdict::Transient(_) => (Event::Judged(verdict), None),
-        }
+            Verdict::Transient(_) => None,
+        };
+        Some((Event::Judged(verdict), refused))
     }
 
     /// Puts an attempt that will be followed by another on record, without waiting for it.
@@ -220,14 +210,21 @@ impl Worker {
             }
         };
         match ended {
-            Ok(run_ended) => {
+            Ok(Written::NoSuchRun) => {
+                tracing::error!(event = "target.unrecorded", %run_id, job, account = %access.name,
+                    backup = %target.backup, outcome = target.outcome.map(Outcome::as_str),
+                    "another process had claimed the run meanwhile; the record has its outcomes");
+                Err(StoreError::Closed)
+            }
+            Ok(written) => {
                 announce_target(run_id, &job, &access.name, &target);
+                let run_ended = if let Written::LastOfRun(at) = written { Some(at) } else { None };
                 Ok(Recorded { position, target, run_ended })
             }
             Err(error) => {
                 tracing::error!(event = "target.unrecorded", %run_id, job, account = %access.name,
-                    backup = %target.backup, outcome = target.outcome.map(Outcome::as_str), %error,
-                    "an outcome could not be recorded");
+                    backup = %target.backup, outcome = target.outcome.map(Outcome::as_str),
+                    error = chain(&error), "an outcome could not be recorded");
                 Err(error)
             }
         }
@@ -241,6 +238,57 @@ struct Recorded {
     target: Target,
     /// The end of its run, if it was the last one.
     run_ended: Option<Timestamp>,
+}
+
+/// Says how a run ended here.
+fn close(mut run: Run, unrecorded: bool) -> Ended {
+    if unrecorded {
+        return Ended::Unrecorded(run);
+    }
+    if run.targets.iter().any(|target| target.outcome.is_none()) {
+        return Ended::Stopped(run);
+    }
+    run.state = RunState::of(run.targets.iter().filter_map(|target| target.outcome));
+    tracing::debug!(event = "run.end", run_id = %run.run_id, job = run.job, account = %run.account,
+        state = run.state.as_str(), "a run has ended");
+    Ended::Complete(run)
+}
+
+/// The time that a target has had: since its first call, without what it stood in line behind others of a healthy
+/// account.
+#[derive(Debug, Default)]
+struct Spent {
+    begun: Option<Instant>,
+    in_line: Duration,
+}
+
+impl Spent {
+    fn time(&self) -> Duration {
+        self.begun.map_or(Duration::ZERO, |begun| begun.elapsed().saturating_sub(self.in_line))
+    }
+}
+
+/// Waits for the target's turn; `None` if its time runs out while the account keeps failing.
+async fn line_up<'a>(gate: &'a Gate, spent: &mut Spent, policy: &RetryPolicy) -> Option<Entered<'a>> {
+    let since = Instant::now();
+    let turn = gate.enter();
+    tokio::pin!(turn);
+    loop {
+        let failing = gate.is_failing();
+        let left = policy.give_up_after.saturating_sub(spent.time());
+        // While the account is healthy the wait is only looked at again.
+        let patience = if failing { left } else { left.max(Duration::from_secs(1)) };
+        if let Ok(entered) = tokio::time::timeout(patience, &mut turn).await {
+            if !failing {
+                spent.in_line += since.elapsed();
+            }
+            spent.begun.get_or_insert_with(Instant::now);
+            return Some(entered);
+        }
+        if failing {
+            return None;
+        }
+    }
 }
 
 /// One target on its way.

@@ -29,8 +29,12 @@ pub fn init(format: LogFormat, level: &str) -> Result<(), String> {
         LogFormat::Pretty => false,
         LogFormat::Json => true,
     };
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        // A reader of the log that went away must not take the program along.
+        .log_internal_errors(false);
     // Whoever was first has set it up.
     let _ = if json {
         let builder = builder.json().flatten_event(true).with_current_span(false).with_span_list(false);

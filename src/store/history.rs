@@ -72,7 +72,8 @@ impl Store {
     /// If the record can't be read.
     pub async fn cursors(&self) -> Result<BTreeMap<String, (String, Timestamp)>, StoreError> {
         self.read(|connection| {
-            let mut statement = connection.prepare("SELECT job, fingerprint, cursor FROM jobs")?;
+            let mut statement =
+                connection.prepare("SELECT job, fingerprint, cursor FROM jobs WHERE absent_since IS NULL")?;
             let rows = statement
                 .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, rows::timestamp(2, row.get(2)?)?))))?;
             rows.collect()
@@ -84,16 +85,30 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the record refuses it for good, or is closed.
+    /// If the record can't be read, refuses it for good, or is closed.
     pub async fn prune(&self, horizon: Timestamp) -> Result<usize, StoreError> {
-        let write = move |tx: &Transaction<'_>| {
-            tx.execute(
-                "DELETE FROM runs WHERE recorded_at < ?1 AND state <> 'running'",
-                [horizon.as_millisecond()],
-            )
-        };
-        self.shared.writer.write(write).await
+        let horizon = horizon.as_millisecond();
+        let mut forgotten = 0;
+        loop {
+            let old: Vec<String> = self.read(move |connection| old_runs(connection, horizon)).await?;
+            if old.is_empty() {
+                return Ok(forgotten);
+            }
+            // In small groups, so that a claim never waits long.
+            let write = move |tx: &Transaction<'_>| {
+                let mut forget = tx.prepare_cached("DELETE FROM runs WHERE run_id = ?1")?;
+                old.iter().try_fold(0, |count, run| Ok(count + forget.execute([run])?))
+            };
+            forgotten += self.shared.writer.write(write).await?;
+        }
     }
+}
+
+fn old_runs(connection: &Connection, horizon: i64) -> rusqlite::Result<Vec<String>> {
+    let mut find = connection.prepare_cached(
+        "SELECT run_id FROM runs WHERE recorded_at < ?1 AND state <> 'running' ORDER BY recorded_at LIMIT 100",
+    )?;
+    find.query_map([horizon], |row| row.get(0))?.collect()
 }
 
 fn list(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Run>> {

@@ -25,7 +25,7 @@ use tokio::sync::watch;
 pub use history::{Filter, Last};
 pub use owner::{Process, Role};
 pub use recovery::Interrupted;
-pub use runs::{Attempt, Claim, Claimed, Missed, NewRun};
+pub use runs::{Attempt, Claim, Claimed, Missed, NewRun, Written};
 pub use writer::Health;
 
 use owner::Owner;

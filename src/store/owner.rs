@@ -108,7 +108,8 @@ fn path(folder: &Path, id: &str) -> PathBuf {
 fn is_locked(path: &Path) -> bool {
     match File::open(path) {
         Err(error) => error.kind() != ErrorKind::NotFound,
-        Ok(file) => matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
+        // Shared, so that two who look at once don't take each other for the owner.
+        Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
     }
 }
 

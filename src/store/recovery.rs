@@ -15,6 +15,9 @@ use super::{Store, StoreError};
 /// How long a start waits for a record that takes no writes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A job file that comes back within this many milliseconds was only being moved, renamed or checked out.
+const MOVING_MS: i64 = 3_600_000;
+
 /// A run whose process ended before the run did.
 #[derive(Debug, Clone)]
 pub struct Interrupted {
@@ -26,8 +29,8 @@ impl Store {
     /// Brings the record up to date with the loaded jobs, and says where each schedule stands.
     ///
     /// A job that is new, or whose fingerprint has changed, stands at `now`: an edit never makes a past
-    /// instant due. On a fresh record jobs stand at `fresh` instead. Jobs that are not loaded are forgotten: if one
-    /// comes back it is new.
+    /// instant due. On a fresh record jobs stand at `fresh` instead. A job that was away for more than an hour is
+    /// new when it comes back; a shorter absence is a file on the move, and loses nothing.
     ///
     /// # Errors
     ///
@@ -46,9 +49,9 @@ impl Store {
         let write = move |tx: &Transaction<'_>| {
             let empty: bool = tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM jobs)", [], |row| row.get(0))?;
             let baseline = if empty { fresh } else { now };
-            forget_all_but(tx, &jobs)?;
+            mark_absent(tx, &jobs, now)?;
             jobs.iter()
-                .map(|(job, fingerprint)| Ok((job.clone(), stand(tx, job, fingerprint, baseline)?)))
+                .map(|(job, fingerprint)| Ok((job.clone(), stand(tx, job, fingerprint, baseline, now)?)))
                 .collect()
         };
         let written = self.shared.writer.write(write);
@@ -99,36 +102,40 @@ fn unchanged(
     jobs.iter().map(stand).collect()
 }
 
-fn forget_all_but(tx: &Transaction<'_>, jobs: &[(JobName, String)]) -> rusqlite::Result<()> {
+/// Notes which jobs are not loaded any more.
+fn mark_absent(tx: &Transaction<'_>, jobs: &[(JobName, String)], now: Timestamp) -> rusqlite::Result<()> {
     let loaded: BTreeSet<&str> = jobs.iter().map(|(job, _)| job.as_str()).collect();
-    let mut find = tx.prepare_cached("SELECT job FROM jobs")?;
+    let mut find = tx.prepare_cached("SELECT job FROM jobs WHERE absent_since IS NULL")?;
     let known: Vec<String> = find.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let mut forget = tx.prepare_cached("DELETE FROM jobs WHERE job = ?1")?;
+    let mut mark = tx.prepare_cached("UPDATE jobs SET absent_since = ?2 WHERE job = ?1")?;
     for job in known.iter().filter(|job| !loaded.contains(job.as_str())) {
-        forget.execute([job])?;
+        mark.execute(params![job, now.as_millisecond()])?;
     }
     Ok(())
 }
 
+/// Where a job stands, which is then on record.
 fn stand(
     tx: &Transaction<'_>,
     job: &JobName,
     fingerprint: &str,
     baseline: Timestamp,
+    now: Timestamp,
 ) -> rusqlite::Result<Timestamp> {
-    let known: Option<(String, i64)> = tx
-        .prepare_cached("SELECT fingerprint, cursor FROM jobs WHERE job = ?1")?
-        .query_row([job.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+    let known: Option<(String, i64, Option<i64>)> = tx
+        .prepare_cached("SELECT fingerprint, cursor, absent_since FROM jobs WHERE job = ?1")?
+        .query_row([job.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let known = match &known {
-        Some((known, cursor)) => Some((known.as_str(), rows::timestamp(1, *cursor)?)),
+        Some((_, _, Some(absent))) if now.as_millisecond() - absent > MOVING_MS => None,
+        Some((known, cursor, _)) => Some((known.as_str(), rows::timestamp(1, *cursor)?)),
         None => None,
     };
     let cursor = agenda::baseline(known, fingerprint, baseline);
     tx.prepare_cached(
         "INSERT INTO jobs (job, fingerprint, cursor) VALUES (?1, ?2, ?3)
-         ON CONFLICT (job) DO UPDATE SET fingerprint = excluded.fingerprint, cursor = excluded.cursor
-         WHERE fingerprint <> excluded.fingerprint",
+         ON CONFLICT (job) DO UPDATE SET fingerprint = excluded.fingerprint, cursor = excluded.cursor,
+                                         absent_since = NULL",
     )?
     .execute(params![job.as_str(), fingerprint, cursor.as_millisecond()])?;
     Ok(cursor)

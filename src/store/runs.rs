@@ -77,6 +77,17 @@ pub enum Claimed {
     Paused(String),
 }
 
+/// What became of a target's outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It is on record; others of its run are yet to come.
+    OneOfRun,
+    /// It is on record, and its run ended at this instant.
+    LastOfRun(Timestamp),
+    /// The run is not on record: its claim came too late, and another process has run the occurrence.
+    NoSuchRun,
+}
+
 /// One HTTP call for a target.
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -126,8 +137,7 @@ impl Store {
         self.shared.writer.write(move |tx| insert_attempt(tx, run, position, &attempt)).await
     }
 
-    /// Records how a target ended, with its last attempt. The last target ends its run: then the run's end is
-    /// given back.
+    /// Records how a target ended, with its last attempt. The last target ends its run.
     ///
     /// # Errors
     ///
@@ -139,7 +149,7 @@ impl Store {
         target: Target,
         attempt: Option<Attempt>,
         now: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    ) -> Result<Written, StoreError> {
         let write = move |tx: &Transaction<'_>| {
             if let Some(attempt) = &attempt {
                 insert_attempt(tx, run, position, attempt)?;
@@ -295,7 +305,7 @@ fn end_target(
     position: usize,
     target: &Target,
     now: Timestamp,
-) -> rusqlite::Result<Option<Timestamp>> {
+) -> rusqlite::Result<Written> {
     let run_id = run.to_string();
     let ended = tx
         .prepare_cached(
@@ -316,13 +326,13 @@ fn end_target(
             target.hint,
         ])?;
     if ended == 0 {
-        return Ok(None);
+        return Ok(Written::NoSuchRun);
     }
     let pending: Option<i64> = tx
         .prepare_cached("UPDATE runs SET pending = pending - 1 WHERE run_id = ?1 RETURNING pending")?
         .query_row([&run_id], |row| row.get(0))
         .optional()?;
-    if pending == Some(0) { end_run(tx, run, now).map(Some) } else { Ok(None) }
+    if pending == Some(0) { end_run(tx, run, now).map(Written::LastOfRun) } else { Ok(Written::OneOfRun) }
 }
 
 fn end_run(tx: &Transaction<'_>, run: RunId, now: Timestamp) -> rusqlite::Result<Timestamp> {

@@ -78,6 +78,10 @@ const MIGRATIONS: &[&str] = &[
         until       INTEGER NOT NULL,
         reason      TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+
+        -- When the job's file was first found absent; it may only be on the move.
+        ALTER TABLE jobs ADD COLUMN absent_since INTEGER;
+        CREATE INDEX runs_by_job ON runs (job, run_id);
 ",
 ];
 
@@ -141,7 +145,7 @@ mod tests {
         let path = folder.path().join("calloff.db");
         let old = Connection::open(&path).unwrap();
         old.execute_batch(MIGRATIONS[0]).unwrap();
-        old.execute_batch("PRAGMA user_version = 1; INSERT INTO jobs VALUES ('job', 'every', 42)").unwrap();
+        old.execute_batch("PRAGMA user_version = 1; INSERT INTO jobs (job, fingerprint, cursor) VALUES ('job', 'every', 42)").unwrap();
         drop(old);
         let connection = open(&path).unwrap();
         let cursor: i64 = connection.query_row("SELECT cursor FROM jobs", [], |row| row.get(0)).unwrap();

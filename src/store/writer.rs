@@ -219,7 +219,7 @@ mod tests {
     }
 
     fn insert(job: &'static str) -> impl Fn(&Transaction<'_>) -> rusqlite::Result<usize> + Send {
-        move |tx| tx.execute("INSERT INTO jobs VALUES (?1, 'f', 0)", [job])
+        move |tx| tx.execute("INSERT INTO jobs (job, fingerprint, cursor) VALUES (?1, 'f', 0)", [job])
     }
 
     #[tokio::test]

@@ -4,6 +4,8 @@
 //! "Token validity"). So a token is kept for its whole life, across restarts, and an endpoint that has refused
 //! or failed is left alone for a while, whoever asks.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use calloff_core::config;
+use calloff_core::ids::AccountName;
 use http::{Method, Request, Response, header};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -24,7 +27,8 @@ use super::token_file::{Kept, TokenFile};
 use super::transport::Transport;
 use crate::clock::SharedClock;
 
-/// A token that ends sooner than this is not used: a call may take its timeout.
+/// A token is not used any more this long before its end, or in the last quarter of a shorter life: a call may take
+/// its timeout.
 const MARGIN: Duration = Duration::from_mins(1);
 
 /// Zoho's window for counting tokens, and how long a throttled endpoint is left alone.
@@ -38,6 +42,12 @@ const REFUSAL_STANDS: Duration = Duration::from_mins(1);
 
 /// Renewed tokens in a row that no call was accepted with, after which the credentials count as refused.
 const UNACCEPTED_AT_MOST: u32 = 3;
+
+/// How much longer than its own token call may take another process may hold the cache.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The pause between two tries to lock the cache.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The wait after the first failure of the endpoint; it doubles, so that the tries stay within Zoho's count.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
@@ -88,6 +98,10 @@ impl AccessToken {
         Self(Arc::new(Issued { secret, expires_at, accepted: AtomicBool::new(false) }))
     }
 
+    pub(super) fn secret(&self) -> &SecretString {
+        &self.0.secret
+    }
+
     pub(super) fn expose_secret(&self) -> &str {
         self.0.secret.expose_secret()
     }
@@ -133,6 +147,7 @@ pub struct Tokens {
     redactor: Redactor,
     credentials: Credentials,
     digest: String,
+    account: AccountName,
     url: String,
     timeout: Duration,
     file: TokenFile,
@@ -169,6 +184,7 @@ impl Tokens {
             redactor,
             digest: credentials.digest(account.accounts_url.as_str()),
             credentials,
+            account: account.name.clone(),
             url: format!("{}/oauth/v2/token", account.accounts_url),
             timeout: account.timeout,
             file: TokenFile::new(state, &account.name),
@@ -177,7 +193,7 @@ impl Tokens {
         }
     }
 
-    /// A token that is valid for a minute at least.
+    /// A token that is valid for some time yet.
     ///
     /// # Errors
     ///
@@ -210,7 +226,7 @@ impl Tokens {
     }
 
     fn is_fresh(&self, expires_at: Timestamp) -> bool {
-        expires_at.duration_since(self.clock.now()).unsigned_abs() > MARGIN && expires_at > self.clock.now()
+        expires_at > self.clock.now()
     }
 
     async fn get(&self, refused: Option<&AccessToken>) -> Result<AccessToken, TokenError> {
@@ -218,14 +234,19 @@ impl Tokens {
         if let Some(token) = self.cached(refused) {
             return Ok(token);
         }
+        if refused.is_some() {
+            // Nobody else needs to find out that it is refused.
+            *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
         flight.check_standing()?;
         if let Some(refused) = refused {
-            flight.note_refused(refused)?;
+            flight.check_accepted(refused)?;
         }
         let got = self.get_with_file(refused).await;
         match &got {
             Ok(token) => {
                 flight.failures = 0;
+                flight.unaccepted += u32::from(refused.is_some());
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
             }
             Err(error) => flight.note_error(error),
@@ -235,18 +256,7 @@ impl Tokens {
 
     /// Looks into the file first, and keeps other processes from asking Zoho meanwhile.
     async fn get_with_file(&self, refused: Option<&AccessToken>) -> Result<AccessToken, TokenError> {
-        let file = self.file.clone();
-        let locked = tokio::task::spawn_blocking(move || {
-            let lock = file.lock()?;
-            Ok::<_, std::io::Error>((lock, file.read()?))
-        });
-        let (lock, mut kept) = match locked.await.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-            Ok((lock, kept)) => (Some(lock), kept),
-            Err(error) => {
-                tracing::warn!(event = "token.uncached", %error, "the token cache can't be used; a token is got for this process alone");
-                (None, Kept::default())
-            }
-        };
+        let (lock, mut kept) = self.lock_file().await;
         if kept.credentials != self.digest {
             kept = Kept { credentials: self.digest.clone(), ..Kept::default() };
         }
@@ -262,9 +272,37 @@ impl Tokens {
             written
         });
         if let Ok(Err(error)) = written.await {
-            tracing::warn!(event = "token.uncached", %error, "the token can't be cached; the next process gets its own");
+            tracing::warn!(event = "token.uncached", account = %self.account, %error, "the token can't be cached; the next process gets its own");
         }
         asked
+    }
+
+    /// Locks the file against other processes and reads it. One that holds the lock for longer than a token call
+    /// can take is stuck; then this process goes on by itself.
+    async fn lock_file(&self) -> (Option<File>, Kept) {
+        let end = Instant::now() + self.timeout + LOCK_PATIENCE;
+        loop {
+            let file = self.file.clone();
+            let tried = tokio::task::spawn_blocking(move || Ok((file.try_lock()?, file.read()?)));
+            let tried: io::Result<(Option<File>, Kept)> =
+                tried.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+            let trouble = match tried {
+                Ok((Some(lock), kept)) => return (Some(lock), kept),
+                Ok((None, kept)) if Instant::now() >= end => {
+                    tracing::warn!(event = "token.lock_held", account = %self.account,
+                        "another process holds the token cache for too long; going on without it");
+                    return (None, kept);
+                }
+                Ok((None, _)) => None,
+                Err(error) => Some(error),
+            };
+            if let Some(error) = trouble {
+                tracing::warn!(event = "token.uncached", account = %self.account, %error,
+                    "the token cache can't be used; a token is got for this process alone");
+                return (None, Kept::default());
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
     }
 
     fn kept_token(&self, kept: &Kept, refused: Option<&AccessToken>) -> Option<AccessToken> {
@@ -305,19 +343,20 @@ impl Tokens {
         let now = self.clock.now();
         match read_grant(&response, &self.redactor) {
             Grant::Issued { token, lives } => {
-                let expires_at = now.saturating_add(lives).unwrap_or(Timestamp::MAX);
+                let usable = lives.saturating_sub(MARGIN.min(lives / 4));
+                let expires_at = now.saturating_add(usable).unwrap_or(Timestamp::MAX);
                 kept.issued.retain(|&at| now.duration_since(at).unsigned_abs() < SILENCE);
                 kept.issued.push(now);
                 kept.access_token = Some(token.expose_secret().to_owned());
                 kept.expires_at = expires_at;
                 kept.silent_until = None;
-                tracing::debug!(event = "token.issued", expires_at = %expires_at, "got an access token");
+                tracing::debug!(event = "token.issued", account = %self.account, expires_at = %expires_at, "got an access token");
                 Ok(AccessToken::new(token, expires_at))
             }
             Grant::Throttled { http_status, message } => {
                 kept.silent_until = now.saturating_add(SILENCE).ok();
                 tracing::warn!(
-                    event = "token.throttled",
+                    event = "token.throttled", account = %self.account,
                     answer = message,
                     "the token endpoint is throttled: it is left alone for 10 minutes"
                 );
@@ -325,7 +364,7 @@ impl Tokens {
             }
             Grant::Refused { code, http_status, message } => {
                 tracing::error!(
-                    event = "token.refused",
+                    event = "token.refused", account = %self.account,
                     code,
                     answer = message,
                     "the token endpoint refuses the credentials"
@@ -381,13 +420,12 @@ impl Flight {
         })
     }
 
-    /// A token was refused though it had just been renewed: after a few of these, more won't help.
-    fn note_refused(&mut self, refused: &AccessToken) -> Result<(), TokenError> {
+    /// Refuses if tokens were renewed again and again without a call being accepted: more won't help.
+    fn check_accepted(&mut self, refused: &AccessToken) -> Result<(), TokenError> {
         if refused.0.accepted.load(Ordering::Relaxed) {
             self.unaccepted = 0;
         }
-        self.unaccepted += 1;
-        if self.unaccepted <= UNACCEPTED_AT_MOST {
+        if self.unaccepted < UNACCEPTED_AT_MOST {
             return Ok(());
         }
         self.unaccepted = 0;

@@ -100,7 +100,8 @@ impl Client {
         };
         match tokio::time::timeout(self.timeout, self.transport.send(request)).await {
             Ok(Ok(response)) => {
-                let (answer, body) = wire::take_apart(&response, &self.redactor, self.clock.now());
+                let redactor = self.redactor.and(token.secret());
+                let (answer, body) = wire::take_apart(&response, &redactor, self.clock.now());
                 (Reply::Answer(answer), body)
             }
             Ok(Err(fault)) => (Reply::Fault(self.redactor.clean(&fault.0)), None),

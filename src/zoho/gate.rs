@@ -3,12 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 
 use calloff_core::breaker::{Admission, Breaker, Health, Pass};
+use calloff_core::ids::AccountName;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 /// The way into an account's API.
 #[derive(Debug)]
 pub struct Gate {
+    account: AccountName,
     calls: Semaphore,
     breaker: Mutex<Breaker>,
     /// The breaker has changed; those it held back ask again.
@@ -29,14 +31,21 @@ pub struct Entered<'a> {
 impl Gate {
     /// A gate for at most `concurrency` calls at once. `dice` are uniform in `0.0..1.0`.
     #[must_use]
-    pub fn new(concurrency: u32, dice: fn() -> f64) -> Self {
+    pub fn new(account: AccountName, concurrency: u32, dice: fn() -> f64) -> Self {
         Self {
+            account,
             calls: Semaphore::new(concurrency.max(1) as usize),
             breaker: Mutex::default(),
             changed: Notify::new(),
             origin: Instant::now(),
             dice,
         }
+    }
+
+    /// Whether calls keep failing, so that they go out one at a time.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.with_breaker(|breaker, _| breaker.is_open())
     }
 
     /// Waits for the right to one call.
@@ -87,11 +96,12 @@ impl Drop for Entered<'_> {
         if opened {
             tracing::warn!(
                 event = "account.failing",
+                account = %self.gate.account,
                 "calls keep failing: the account is probed one call at a time"
             );
         }
         if closed {
-            tracing::info!(event = "account.recovered", "a call got through: calls flow again");
+            tracing::info!(event = "account.recovered", account = %self.gate.account, "a call got through: calls flow again");
         }
         if closed || self.pass == Pass::Probe {
             self.gate.changed.notify_waiters();
@@ -109,7 +119,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_more_calls_than_the_concurrency_are_under_way() {
-        let gate = Arc::new(Gate::new(3, || 0.5));
+        let gate = Arc::new(Gate::new("acme".parse().unwrap(), 3, || 0.5));
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let mut calls = tokio::task::JoinSet::new();
         for _ in 0..20 {
@@ -128,7 +138,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_thousand_waiting_targets_do_not_storm_a_broken_service() {
-        let gate = Arc::new(Gate::new(10, || 1.0));
+        let gate = Arc::new(Gate::new("acme".parse().unwrap(), 10, || 1.0));
         let recovery = Instant::now() + Duration::from_mins(5);
         let failed = Arc::new(AtomicUsize::new(0));
         let mut targets = tokio::task::JoinSet::new();

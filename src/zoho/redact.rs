@@ -25,6 +25,14 @@ impl Redactor {
         Self { secrets }
     }
 
+    /// One that knows this secret too.
+    #[must_use]
+    pub fn and(&self, secret: &SecretString) -> Self {
+        let mut secrets = self.secrets.clone();
+        secrets.push(secret.clone());
+        Self { secrets }
+    }
+
     /// The text without secrets and control characters, cut to a readable length.
     #[must_use]
     pub fn clean(&self, text: &str) -> String {

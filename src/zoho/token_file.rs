@@ -1,6 +1,6 @@
 //! The cached token on disk, shared by all processes that use the same state.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -36,16 +36,19 @@ impl TokenFile {
         Self { path: state.join("tokens").join(format!("{account}.json")) }
     }
 
-    /// Waits until no other process is about to get a token for this account. The lock is given up when the
-    /// file is dropped, and when the process ends.
-    pub(super) fn lock(&self) -> io::Result<File> {
+    /// Keeps other processes from getting a token for this account; `None` if one is about to. The lock is given up
+    /// when the file is dropped, and when the process ends.
+    pub(super) fn try_lock(&self) -> io::Result<Option<File>> {
         if let Some(folder) = self.path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
         let path = self.path.with_extension("lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-        file.lock()?;
-        Ok(file)
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     /// What is kept; nothing where the file is absent or damaged.
@@ -75,7 +78,7 @@ mod tests {
     fn file() -> (tempfile::TempDir, TokenFile) {
         let state = tempfile::tempdir().unwrap();
         let file = TokenFile::new(state.path(), &"acme".parse().unwrap());
-        drop(file.lock().unwrap());
+        drop(file.try_lock().unwrap());
         (state, file)
     }
 

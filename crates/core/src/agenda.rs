@@ -138,7 +138,7 @@ pub fn decide(entry: &Entry<'_>, cursor: Timestamp, ready_since: Timestamp, now:
 
     let decision = match newest_fired_before(entry, cursor, ready_since.min(now)) {
         None => Decision { run: Some(run(oldest)), ..Decision::default() },
-        Some(newest) if age(newest.occurrence, now) <= entry.catch_up => Decision {
+        Some(newest) if age(newest.fire_at, now) <= entry.catch_up => Decision {
             missed: entry.schedule.newest(cursor, just_before(newest.occurrence)).and_then(missed),
             run: Some(run(newest)),
             next: None,
@@ -274,8 +274,8 @@ fn trigger(due: Upcoming, now: Timestamp) -> Trigger {
     if now.duration_since(due.fire_at) > PUNCTUAL { Trigger::CatchUp } else { Trigger::Schedule }
 }
 
-fn age(occurrence: Timestamp, now: Timestamp) -> Duration {
-    now.duration_since(occurrence).try_into().unwrap_or(Duration::ZERO)
+fn age(due: Timestamp, now: Timestamp) -> Duration {
+    now.duration_since(due).try_into().unwrap_or(Duration::ZERO)
 }
 
 fn just_before(instant: Timestamp) -> Timestamp {

@@ -8,8 +8,12 @@ pub const FAILURES_BEFORE_PROBING: u32 = 5;
 /// The quiet time before the first probe; it doubles with each probe that fails.
 const FIRST_QUIET: Duration = Duration::from_secs(1);
 
-/// The longest quiet time: what a recovered service may have to wait to be noticed.
+/// The longest quiet time of our own choice.
 const LONGEST_QUIET: Duration = Duration::from_secs(30);
+
+/// The longest quiet time that an answer can ask of the whole account: what a recovered service may have to wait to
+/// be noticed. The target that was told so waits as long as it was asked to.
+const LONGEST_ASKED: Duration = Duration::from_mins(5);
 
 /// The state of one account's calls. Instants are durations on any one monotonic time line.
 #[derive(Debug, Clone, Default)]
@@ -108,7 +112,7 @@ impl Breaker {
 
 fn quiet(probes: u32, asked: Option<Duration>, dice: f64) -> Duration {
     let ceiling = FIRST_QUIET.saturating_mul(2_u32.saturating_pow(probes)).min(LONGEST_QUIET);
-    ceiling.mul_f64(0.5 + dice.clamp(0.0, 1.0) / 2.0).max(asked.unwrap_or_default())
+    ceiling.mul_f64(0.5 + dice.clamp(0.0, 1.0) / 2.0).max(asked.unwrap_or_default().min(LONGEST_ASKED))
 }
 
 #[cfg(test)]
@@ -188,5 +192,8 @@ mod tests {
         assert_eq!(breaker.admit(secs(1)), Admission::Go(Pass::Probe));
         breaker.report(Pass::Probe, Health::Failed(Some(secs(120))), secs(1), 0.0);
         assert_eq!(breaker.admit(secs(2)), Admission::NotBefore(secs(121)));
+        assert_eq!(breaker.admit(secs(121)), Admission::Go(Pass::Probe));
+        breaker.report(Pass::Probe, Health::Failed(Some(secs(21_600))), secs(121), 0.0);
+        assert_eq!(breaker.admit(secs(121)), Admission::NotBefore(secs(421)), "but not for hours");
     }
 }

@@ -156,8 +156,8 @@ pub fn hint(outcome: Outcome, code: Option<&str>) -> Option<&'static str> {
         (Outcome::Denied, "invalid_code" | "invalid_grant") => {
             "the refresh token is wrong or was revoked: generate a new one"
         }
-        (Outcome::Denied, "secret_unreadable") => {
-            "make the secret readable for Calloff; the message says where it was sought"
+        (Outcome::Denied, "no_token" | "unauthorized_client" | "invalid_redirect_uri") => {
+            "check the account's `accounts_url` or `data_center`, and what the client may do in Zoho's API console"
         }
         (Outcome::Denied, _) => {
             "Zoho refused a token it had just issued: check that `data_center` and `environment` are the organisation's"

@@ -57,7 +57,7 @@ pub enum Next {
     RenewToken,
     /// Stop: this is the outcome.
     Stop(Outcome),
-    /// Stop: transient failures used up what the policy allows. The text says what ran out.
+    /// Stop: transient failures used up what the policy allows.
     GiveUp(Limit),
 }
 
@@ -127,12 +127,6 @@ impl Pursuit {
         } else {
             Next::TryAfter(wait)
         }
-    }
-
-    /// The time left for waiting in line, `elapsed` after the beginning.
-    #[must_use]
-    pub fn time_left(&self, elapsed: Duration) -> Duration {
-        self.policy.give_up_after.saturating_sub(elapsed)
     }
 }
 

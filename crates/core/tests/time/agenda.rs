@@ -160,7 +160,7 @@ fn naively(entry: &Entry<'_>, cursor: Timestamp, ready_since: Timestamp, now: Ti
     let split = due.iter().position(|due| due.1 >= ready_since.min(now)).unwrap_or(due.len());
     let (slept, awake) = due.split_at(split);
     let in_time = |due: &&(Timestamp, Timestamp)| {
-        now.duration_since(due.0) <= SignedDuration::try_from(entry.catch_up).expect("small")
+        now.duration_since(due.1) <= SignedDuration::try_from(entry.catch_up).expect("small")
     };
     let (missed, run) = match slept.last().filter(in_time) {
         Some(newest) => (&slept[..slept.len() - 1], Some(newest)),
