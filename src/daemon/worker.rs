@@ -19,6 +19,9 @@ use crate::error::chain;
 use crate::store::{Attempt, Store, StoreError, Written};
 use crate::zoho::{AccessToken, Entered, Gate, TokenError};
 
+/// No sleep is trusted for longer.
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
+
 /// Carries out runs. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct Worker {
@@ -132,7 +135,7 @@ impl Worker {
                     tokio::select! {
                         biased;
                         () = self.stop.cancelled() => return None,
-                        () = tokio::time::sleep(wait) => {}
+                        () = self.wait(wait) => {}
                     }
                 }
             }
@@ -179,6 +182,20 @@ impl Worker {
             Verdict::Transient(_) => None,
         };
         Some((Event::Judged(verdict), refused))
+    }
+
+    /// Waits, for a minute at a time: the monotonic clock stands still while the machine sleeps, and the wall clock
+    /// tells that the time is over.
+    async fn wait(&self, length: Duration) {
+        let (begun, wall) = (Instant::now(), self.clock.now());
+        let until = wall.saturating_add(length).unwrap_or(Timestamp::MAX);
+        loop {
+            let left = length.saturating_sub(begun.elapsed());
+            if left.is_zero() || self.clock.now() >= until {
+                return;
+            }
+            tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
+        }
     }
 
     /// Puts an attempt that will be followed by another on record, without waiting for it.
