@@ -1,0 +1,47 @@
+//! The examples and documents say what the program does.
+
+use std::path::{Path, PathBuf};
+
+use calloff::clock::{Clock as _, SystemClock};
+use calloff::files;
+use calloff_core::config::{parse_job, parse_settings};
+use calloff_core::outcome::Outcome;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+#[test]
+fn every_example_passes_check() {
+    let mut checked = 0;
+    for entry in std::fs::read_dir(root().join("examples")).unwrap() {
+        let config = entry.unwrap().path().join("calloff.toml");
+        let report = files::check(std::slice::from_ref(&config), None, SystemClock.now());
+        let errors: Vec<_> = report.diagnostics.iter().filter(|found| found.is_error()).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        assert!(report.jobs > 0, "{} has no job", config.display());
+        checked += 1;
+    }
+    assert!(checked >= 3, "{checked} examples");
+}
+
+#[test]
+fn the_files_in_the_readme_are_right() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let blocks: Vec<&str> =
+        readme.split("```toml\n").skip(1).filter_map(|block| block.split("```").next()).collect();
+    let [settings, job] = blocks.as_slice() else { panic!("{} TOML files in the README", blocks.len()) };
+    let read = parse_settings("calloff.toml", settings);
+    assert_eq!(read.settings.diagnostics, []);
+    let name = "release-freeze".parse().unwrap();
+    assert_eq!(parse_job(&name, "release-freeze.toml", job, &read.defaults).diagnostics, []);
+}
+
+#[test]
+fn the_readme_explains_every_outcome_and_no_other() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("| outcome |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let rows = table.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+    let words: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
+    assert_eq!(rows.collect::<Vec<_>>(), words);
+}
