@@ -84,12 +84,23 @@ refresh_token = { env = "UNUSED" }
 impl Stage {
     /// A stage on which Zoho follows the scenario; `settings` is added to `calloff.toml`.
     pub fn new(scenario: &str, settings: &str) -> Self {
+        Self::with_record_in(tempfile::tempdir().unwrap(), scenario, settings)
+    }
+
+    /// The same with its record in memory where there is such a folder, for thousands of runs: the disk is tried
+    /// elsewhere.
+    pub fn in_memory(scenario: &str, settings: &str) -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        Self::with_record_in(folder, scenario, settings)
+    }
+
+    fn with_record_in(folder: TempDir, scenario: &str, settings: &str) -> Self {
         let off_by_ms = Arc::new(AtomicI64::new(0));
         let right = TokioClock::starting_at(start());
         let clock: SharedClock = Arc::new(WallClock { right, off_by_ms: Arc::clone(&off_by_ms) });
         let scenario = Scenario::parse(scenario).expect("the scenario is right");
         let world = SharedWorld::from(World::new(scenario, clock.now()));
-        Self::on(world, clock, Arc::new(tempfile::tempdir().unwrap()), off_by_ms, settings)
+        Self::on(world, clock, Arc::new(folder), off_by_ms, settings)
     }
 
     /// Sets the wall clock this far from the right time, after so much of it.
