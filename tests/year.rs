@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calloff::daemon;
+use calloff_core::agenda::{Entry, fire_at};
 use calloff_core::config::Job;
 use calloff_core::outcome::Outcome;
 use calloff_core::run::{Run, RunState, Trigger};
@@ -301,7 +302,8 @@ impl Checked<'_> {
         let (newest, noticed) = (these[these.len() - 1], row.finished_at.expect(context));
         assert!(newest <= noticed, "{context}");
         // The newest is missed only if it was too old, or another one was run instead.
-        let too_old = noticed.duration_since(newest) > SignedDuration::try_from(self.job.catch_up).unwrap();
+        let due = fire_at(&Entry::from(self.job), newest);
+        let too_old = noticed.duration_since(due) > SignedDuration::try_from(self.job.catch_up).unwrap();
         let another = self.rows.iter().any(|run| run.started_at == Some(noticed));
         assert!(too_old || another, "it should have been caught up with: {context}");
         self.seen.missed_rows += 1;
@@ -322,7 +324,7 @@ impl Checked<'_> {
         assert!(done, "{context}");
         let punctual = late <= PUNCTUAL_MS;
         assert!(punctual || !self.was_awake(occurrence), "late though it was awake: {context}");
-        let age = began.duration_since(occurrence);
+        let age = SignedDuration::from_millis(late);
         assert!(punctual || age <= SignedDuration::try_from(self.job.catch_up).unwrap(), "{context}");
         let trigger = if late > 60_000 { Trigger::CatchUp } else { Trigger::Schedule };
         assert_eq!(run.trigger, trigger, "{context}");
