@@ -44,7 +44,7 @@ fn observe(daemon: &mut Child, begun: Instant, length: Duration) -> Result<()> {
     std::thread::sleep(SETTLING);
     let (from, before) = (Instant::now(), on_processor(daemon.id())?);
     std::thread::sleep(length);
-    let (passed, used) = (from.elapsed(), on_processor(daemon.id())? - before);
+    let (passed, used) = (from.elapsed(), on_processor(daemon.id())?.saturating_sub(before));
     println!("| figure | |");
     println!("|---|---|");
     println!("| ready after | {} |", figures::ms(ready));

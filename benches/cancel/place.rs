@@ -1,5 +1,6 @@
 //! A folder with a configuration for the server, and the commands that are run there.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -100,8 +101,10 @@ concurrency = {concurrency}
     pub(crate) fn curl(&self, ids: impl Iterator<Item = String>) -> Result<Command> {
         let list = self.path("curl.txt");
         let base = format!("{}/crm/bulk/v7/backup", self.url);
-        let lines: String =
-            ids.map(|id| format!("url = {base}/{id}/actions/cancel\noutput = /dev/null\n")).collect();
+        let mut lines = String::new();
+        for id in ids {
+            writeln!(lines, "url = {base}/{id}/actions/cancel\noutput = /dev/null")?;
+        }
         std::fs::write(&list, lines)?;
         let mut command = Command::new("curl");
         command
