@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use calloff_core::agenda::Pause;
@@ -186,6 +187,23 @@ async fn a_paused_job_is_skipped_on_record_until_the_pause_ends_by_itself() {
     assert_eq!((runs[1].reason.as_deref(), runs[1].targets[0].reason.as_deref()), (Some(why), Some(why)));
     assert_eq!(outcomes(&runs[1]), [Some(Outcome::Skipped)]);
     assert_eq!(stage.cancels().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_holds_though_the_record_takes_no_writes() {
+    let stage = Stage::new(&faults("[]"), "");
+    let job = stage.job("often", "backups = [\"1\"]\n[schedule]\nevery = \"10s\"\n");
+    stage.serve(&[Arc::clone(&job)], Duration::from_secs(8)).await;
+    pause(&stage, 0, 60).await;
+    let stage = stage.restart("").await;
+    let locked = stage.lock_record();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        drop(locked);
+    });
+    stage.serve(&[job], Duration::from_secs(8)).await;
+    let states: Vec<RunState> = stage.history().await.iter().map(|run| run.state).collect();
+    assert_eq!((states, stage.cancels().len()), (vec![RunState::Skipped], 0));
 }
 
 #[tokio::test(start_paused = true)]

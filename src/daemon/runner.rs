@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use calloff_core::agenda::{self, DueRun};
+use calloff_core::agenda::{self, DueRun, Pause};
 use calloff_core::config::Job;
-use calloff_core::ids::{AccountName, BackupId, RunId};
+use calloff_core::ids::{AccountName, BackupId, JobName, RunId};
 use calloff_core::outcome::{self, Outcome};
 use calloff_core::retry::RetryPolicy;
 use calloff_core::run::{MANUAL_JOB, Run, RunState, Target, Trigger};
@@ -82,7 +82,8 @@ impl Runner {
     /// Claims, and doesn't wait for ever: a cancel goes ahead if the record can't be had in time. The claim stays in
     /// line then, and is recorded later.
     async fn put_on_record(&self, claim: Claim) -> Claimed {
-        let job = claim.job.clone();
+        let (job, now) = (claim.job.clone(), claim.now);
+        let occurrence = claim.run.as_ref().and_then(|run| run.occurrence).unwrap_or(now);
         match tokio::time::timeout(PATIENCE, self.worker.store.claim(claim)).await {
             Ok(Ok(claimed)) => claimed,
             Ok(Err(error)) => {
@@ -90,10 +91,19 @@ impl Runner {
                 Claimed::Ours
             }
             Err(_) => {
+                if let Some(pause) = self.pause_of(&job, occurrence, now).await {
+                    return Claimed::Paused(pause.why());
+                }
                 going_ahead(job.as_str());
                 Claimed::Ours
             }
         }
+    }
+
+    /// The pause that covers an occurrence. Reading works even while the record takes no writes.
+    async fn pause_of(&self, job: &JobName, occurrence: Timestamp, now: Timestamp) -> Option<Pause> {
+        let mut pauses = self.worker.store.pauses().await.unwrap_or_default();
+        pauses.remove(job.as_str()).filter(|pause| pause.covers(occurrence, now))
     }
 
     /// Runs a job now, whatever its schedule says.

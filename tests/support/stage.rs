@@ -205,6 +205,13 @@ impl Stage {
         beating.abort();
     }
 
+    /// Holds the record so that nobody can write, until the connection is dropped.
+    pub fn lock_record(&self) -> rusqlite::Connection {
+        let other = rusqlite::Connection::open(self.folder.path().join("calloff.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        other
+    }
+
     /// All runs on record, oldest first.
     pub async fn history(&self) -> Vec<Run> {
         self.store.history(Filter::default()).await.expect("the record can be read")
