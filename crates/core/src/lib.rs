@@ -13,4 +13,5 @@ pub mod outcome;
 pub mod retry;
 pub mod run;
 pub mod schedule;
+pub mod window;
 mod words;
