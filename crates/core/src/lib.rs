@@ -6,12 +6,16 @@
 
 pub mod agenda;
 pub mod breaker;
+pub mod condition;
 pub mod config;
 pub mod diagnostic;
 pub mod ids;
+pub mod live;
 pub mod outcome;
+pub mod recurrence;
 pub mod retry;
 pub mod run;
 pub mod schedule;
+mod text;
 pub mod window;
 mod words;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::reader::{Problems, Span, Value, duration_text};
+use super::reader::{Problems, Span, Value};
 use crate::diagnostic::Code;
 use crate::retry::RetryPolicy;
+use crate::text::duration as duration_text;
 
 /// Reads the table over `base`, which holds for the keys it leaves out. `None` if it is wrong.
 pub(super) fn retry(

@@ -7,7 +7,7 @@ mod table;
 mod value;
 
 pub(super) use problems::{Problem, Problems};
-pub(super) use scalar::{Span, bare, duration_text};
+pub(super) use scalar::{Span, bare};
 pub use suggest::did_you_mean;
 pub(super) use suggest::{distance, listed};
 pub(super) use table::Table;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Problems, Value, did_you_mean, listed};
 use crate::diagnostic::Code;
+use crate::text::duration as duration_text;
 
 /// The longest duration that means anything here. Sums of a few stay far from any limit of `Timestamp`.
 const TEN_YEARS: Duration = Duration::from_hours(24 * 3653);
@@ -93,17 +94,6 @@ impl<'t> Value<'t> {
     pub(in crate::config) fn path(&self, problems: &mut Problems) -> Option<PathBuf> {
         self.line(problems, 4096).map(PathBuf::from)
     }
-}
-
-/// A duration as the file would have it.
-pub(in crate::config) fn duration_text(duration: Duration) -> String {
-    const DAY: u64 = 24 * 60 * 60;
-    let seconds = duration.as_secs();
-    if duration.subsec_nanos() == 0 && seconds > 0 && seconds.is_multiple_of(DAY) {
-        // humantime would say "9years 11months 29days" of what was written as 3650d.
-        return format!("{}d", seconds / DAY);
-    }
-    humantime::format_duration(duration).to_string()
 }
 
 /// The start of a text from the file, fit for a message: control characters escaped.
