@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use calloff_core::agenda::{self, DueRun, Pause};
 use calloff_core::config::Job;
-use calloff_core::ids::{AccountName, BackupId, JobName, RunId};
+use calloff_core::ids::{AccountName, BackupId, BackupRef, JobName, RunId};
 use calloff_core::outcome::{self, Outcome};
 use calloff_core::retry::RetryPolicy;
 use calloff_core::run::{MANUAL_JOB, Run, RunState, Target, Trigger};
@@ -112,7 +112,7 @@ impl Runner {
     ///
     /// If the record refuses the run for good; then nothing is sent. If it is only busy the run goes ahead.
     pub async fn trigger(&self, job: &Job, reason: Option<String>) -> Result<Option<Ended>, StoreError> {
-        let run = self.manual(job.name.as_str(), &job.account, &job.backups, reason);
+        let run = self.manual(job.name.as_str(), &job.account, job.backups.clone(), reason);
         self.begin(run, job.retry).await
     }
 
@@ -127,6 +127,7 @@ impl Runner {
         backups: &[BackupId],
         reason: Option<String>,
     ) -> Result<Option<Ended>, StoreError> {
+        let backups = backups.iter().cloned().map(BackupRef::from).collect();
         self.begin(self.manual(MANUAL_JOB, account, backups, reason), self.default_retry).await
     }
 
@@ -158,7 +159,7 @@ impl Runner {
         &self,
         job: &str,
         account: &AccountName,
-        backups: &[BackupId],
+        backups: Vec<BackupRef>,
         reason: Option<String>,
     ) -> NewRun {
         let now = self.worker.clock.now();
@@ -171,7 +172,7 @@ impl Runner {
             due_at: None,
             started_at: now,
             reason,
-            backups: backups.to_vec(),
+            backups,
         }
     }
 
@@ -269,7 +270,7 @@ fn skipped(mut run: Run, why: &str, now: Timestamp) -> Run {
 
 /// The row for what was missed, as the record has it.
 fn missed_run(job: &Job, missed: &Missed, now: Timestamp) -> Run {
-    let target = |backup: &BackupId| Target {
+    let target = |backup: &BackupRef| Target {
         outcome: Some(Outcome::Missed),
         reason: Some(missed.reason.clone()),
         hint: outcome::hint(Outcome::Missed, None).map(str::to_owned),

@@ -163,7 +163,10 @@ impl Worker {
             return None;
         }
         let (sent_at, sent) = (self.clock.now(), Instant::now());
-        let reply = access.client.cancel(&token, &pursued.target.backup).await;
+        let reply = match pursued.target.backup.id() {
+            Some(id) => access.client.cancel(&token, id).await,
+            None => Reply::Fault("TODO".into()),
+        };
         let verdict = outcome::judge_cancel(&reply);
         entered.leave(match verdict {
             Verdict::Transient(asked) => Health::Failed(asked),

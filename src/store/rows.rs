@@ -1,6 +1,6 @@
 //! Between rows and values.
 
-use calloff_core::ids::{AccountName, BackupId, RunId};
+use calloff_core::ids::{AccountName, BackupRef, RunId};
 use calloff_core::outcome::Outcome;
 use calloff_core::run::{Run, RunState, Target, Trigger};
 use jiff::Timestamp;
@@ -62,7 +62,7 @@ pub(super) fn targets(connection: &Connection, run: RunId) -> rusqlite::Result<V
     )?;
     let rows = statement.query_map([run.to_string()], |row| {
         Ok(Target {
-            backup: parsed(row, 0, |text| BackupId::parse(text).ok())?,
+            backup: parsed(row, 0, |text| BackupRef::parse(text).ok())?,
             outcome: match row.get::<_, Option<String>>(1)? {
                 None => None,
                 Some(_) => Some(parsed(row, 1, Outcome::parse)?),

@@ -1,7 +1,7 @@
 //! Claiming an occurrence, and writing down what became of it.
 
 use calloff_core::agenda;
-use calloff_core::ids::{AccountName, BackupId, JobName, RunId};
+use calloff_core::ids::{AccountName, BackupRef, JobName, RunId};
 use calloff_core::outcome::{self, Outcome};
 use calloff_core::run::{RunState, Target, Trigger};
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ pub struct NewRun {
     /// Why a person set it off.
     pub reason: Option<String>,
     /// The backups, in the job's order.
-    pub backups: Vec<BackupId>,
+    pub backups: Vec<BackupRef>,
 }
 
 /// Occurrences that passed while nothing could run them: one row stands for all of them.
@@ -46,7 +46,7 @@ pub struct Missed {
     /// Why they were not run.
     pub reason: String,
     /// The backups, in the job's order.
-    pub backups: Vec<BackupId>,
+    pub backups: Vec<BackupRef>,
 }
 
 /// What a schedule makes due, to be claimed in one piece.

@@ -1,50 +1,37 @@
-//! What Zoho says of its backups. Every field may be absent, whatever its documentation says: the v8 `OpenAPI`
-//! file and the v7 pages contradict each other on which are.
+//! What Zoho says of its backups, read from its answers. Every field may be absent.
 
-use jiff::Timestamp;
-use serde::Deserialize;
+use calloff_core::ids::BackupId;
+use calloff_core::live::LiveBackup;
+use jiff::fmt::temporal::{Pieces, PiecesOffset};
+use jiff::tz::{Offset, TimeZone};
+use jiff::{Timestamp, Zoned};
 use serde_json::Value;
 
-/// The newest backup of an organisation, as `GET /backup` has it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Backup {
-    /// Its ID.
-    pub id: Option<String>,
-    /// Its status: `SCHEDULED`, `STOPPED`, `INPROGRESS`, `COMPLETED`, `FAILED`, or a word we don't know.
-    pub status: Option<String>,
-    /// Its recurrence; none for an immediate backup.
-    pub rrule: Option<String>,
-    /// Its next start; none for an immediate backup.
-    pub scheduled_date: Option<Timestamp>,
-    /// Its first start; none for an immediate backup.
-    pub start_date: Option<Timestamp>,
-    /// Who asked for it.
-    pub requester: Option<Requester>,
+use super::redact::Redactor;
+
+/// Reads the answer to `GET /backup`. What it echoes is cleaned: it will be kept and shown.
+pub(super) fn live(body: &Value, redactor: &Redactor) -> Option<LiveBackup> {
+    let backup = body.get("backup")?.as_object()?;
+    let text = |key: &str| backup.get(key).and_then(Value::as_str);
+    let clean = |text: &str| Some(redactor.clean(text)).filter(|text| !text.is_empty());
+    Some(LiveBackup {
+        id: text("id").and_then(|id| BackupId::parse(id).ok()),
+        status: text("status").and_then(clean),
+        rrule: text("rrule").and_then(clean),
+        scheduled_date: text("scheduled_date").and_then(zoned),
+        start_date: text("start_date").and_then(zoned),
+        requester: body.pointer("/backup/requester/name").and_then(Value::as_str).and_then(clean),
+    })
 }
 
-/// Who asked for a backup.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-pub struct Requester {
-    /// The user's ID.
-    pub id: Option<String>,
-    /// The user's name.
-    pub name: Option<String>,
-}
-
-impl Backup {
-    pub(super) fn read(body: &Value) -> Option<Self> {
-        let backup = body.get("backup")?.as_object()?;
-        let text = |key: &str| backup.get(key).and_then(Value::as_str).map(str::to_owned);
-        let instant = |key: &str| text(key).and_then(|text| text.parse::<Timestamp>().ok());
-        Some(Self {
-            id: text("id"),
-            status: text("status"),
-            rrule: text("rrule"),
-            scheduled_date: instant("scheduled_date"),
-            start_date: instant("start_date"),
-            requester: backup.get("requester").and_then(|requester| Requester::deserialize(requester).ok()),
-        })
-    }
+/// An instant with the offset that it is written in.
+fn zoned(text: &str) -> Option<Zoned> {
+    let instant: Timestamp = text.parse().ok()?;
+    let offset = match Pieces::parse(text).ok()?.offset()? {
+        PiecesOffset::Numeric(numeric) => numeric.offset(),
+        _ => Offset::UTC,
+    };
+    Some(instant.to_zoned(TimeZone::fixed(offset)))
 }
 
 /// One page of an organisation's backup history.

@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use calloff_core::config;
 use calloff_core::ids::BackupId;
+use calloff_core::live::LiveBackup;
 use calloff_core::outcome::{Answer, Reply};
 use http::{HeaderValue, Method, Request, header};
 use serde_json::{Value, json};
 
 use super::auth::AccessToken;
-use super::backup::{Backup, HistoryPage, Scheduled};
+use super::backup::{self, HistoryPage, Scheduled};
 use super::redact::Redactor;
 use super::transport::Transport;
 use super::wire;
@@ -63,9 +64,10 @@ impl Client {
     /// Reads the organisation's newest backup; there is no way to read an older one.
     ///
     /// Source: Zoho CRM API v7, "Get data backup info".
-    pub async fn get(&self, token: &AccessToken) -> Read<Backup> {
+    pub async fn get(&self, token: &AccessToken) -> Read<LiveBackup> {
         let (reply, body) = self.call(token, Method::GET, "", None).await;
-        read(reply, body.as_ref().and_then(Backup::read))
+        let redactor = self.redactor.and(token.secret());
+        read(reply, body.as_ref().and_then(|body| backup::live(body, &redactor)))
     }
 
     /// Reads a page of the organisation's backup history, from 1, with at most 200 rows.

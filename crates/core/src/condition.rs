@@ -248,13 +248,11 @@ fn due(
     is_as_wanted: impl FnOnce(Timestamp) -> bool,
 ) -> (bool, String) {
     let Some(backup) = live.filter(|backup| !backup.is_blank()) else { return (false, NO_BACKUP.to_owned()) };
-    match backup.next_start(now) {
-        Some(start) => (is_as_wanted(start), format!("{}, {start}", distance(start, now))),
-        None => {
-            let status = backup.status.as_deref().unwrap_or("without a status");
-            (false, format!("none: the backup is {status}, and Zoho names no next start"))
-        }
-    }
+    let Some(start) = backup.next_start(now) else {
+        let status = backup.status.as_deref().unwrap_or("without a status");
+        return (false, format!("none: the backup is {status}, and Zoho names no next start"));
+    };
+    (is_as_wanted(start), format!("{}, {start}", distance(start, now)))
 }
 
 fn is_due_within(start: Timestamp, now: Timestamp, within: Duration) -> bool {

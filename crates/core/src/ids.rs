@@ -99,6 +99,59 @@ text_id! {
     }
 }
 
+/// A backup by its ID, or whatever the account has scheduled when the run starts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BackupRef {
+    /// This one.
+    Id(BackupId),
+    /// The word `current`.
+    Current,
+}
+
+impl BackupRef {
+    /// Parses an ID or the word `current`.
+    ///
+    /// # Errors
+    ///
+    /// If the text is neither.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        if text == CURRENT { Ok(Self::Current) } else { BackupId::parse(text).map(Self::Id) }
+    }
+
+    /// The text as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Id(id) => id.as_str(),
+            Self::Current => CURRENT,
+        }
+    }
+
+    /// The ID, if it is one.
+    #[must_use]
+    pub fn id(&self) -> Option<&BackupId> {
+        match self {
+            Self::Id(id) => Some(id),
+            Self::Current => None,
+        }
+    }
+}
+
+/// The word for whatever is scheduled.
+const CURRENT: &str = "current";
+
+impl fmt::Display for BackupRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl From<BackupId> for BackupRef {
+    fn from(id: BackupId) -> Self {
+        Self::Id(id)
+    }
+}
+
 /// A run's ID: a UUID, version 7 when Calloff made it, so that IDs sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(Uuid);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::ids::{AccountName, BackupId, RunId};
+use crate::ids::{AccountName, BackupRef, RunId};
 use crate::outcome::{Outcome, Standing};
 use crate::words::words;
 
@@ -93,12 +93,12 @@ pub struct Run {
     pub targets: Vec<Target>,
 }
 
-/// One backup ID inside a run. The field names are also those of its log line.
+/// One backup inside a run. The field names are also those of its log line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Target {
-    /// The backup.
+    /// The backup; `current` until it is known which that is.
     #[serde(serialize_with = "as_text")]
-    pub backup: BackupId,
+    pub backup: BackupRef,
     /// How it ended; `None` while it has not.
     pub outcome: Option<Outcome>,
     /// Whether a read-back showed the backup stopped; `None` when none was made.
@@ -120,7 +120,7 @@ pub struct Target {
 impl Target {
     /// A target that nothing has been done for.
     #[must_use]
-    pub fn pending(backup: BackupId) -> Self {
+    pub fn pending(backup: BackupRef) -> Self {
         Self {
             backup,
             outcome: None,

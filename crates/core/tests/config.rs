@@ -6,7 +6,7 @@ use calloff_core::config::{
     Checked, Job, JobDefaults, LogFormat, ReadSettings, SecretRef, State, parse_job, parse_settings,
 };
 use calloff_core::diagnostic::{Code, Diagnostic, Severity};
-use calloff_core::ids::{BackupId, JobName};
+use calloff_core::ids::{BackupRef, JobName};
 use rstest::rstest;
 
 const ACCOUNT: &str = r#"
@@ -94,7 +94,7 @@ fn a_job_takes_what_it_leaves_out_from_calloff_toml() {
     assert_eq!(checked.diagnostics, []);
     let job = checked.value.unwrap();
     assert_eq!(job.schedule.zone().iana_name(), Some("Asia/Tokyo"));
-    assert_eq!(job.backups.iter().map(BackupId::as_str).collect::<Vec<_>>(), ["2", "1"]);
+    assert_eq!(job.backups.iter().map(BackupRef::as_str).collect::<Vec<_>>(), ["2", "1"]);
     assert_eq!((job.retry.max_attempts, job.retry.max_delay), (3, Duration::from_mins(2)));
     assert_eq!((job.jitter, job.catch_up), (Duration::ZERO, Duration::from_mins(15)));
     assert!(job.enabled && job.description.is_none());

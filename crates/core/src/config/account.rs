@@ -6,6 +6,7 @@ use super::model::{Account, ApiVersion, BaseUrl};
 use super::reader::{Problems, Span, Table, Value, bare};
 use super::secret::secret;
 use super::url::base_url;
+use super::zone::Fallback;
 use crate::diagnostic::Code;
 use crate::ids::AccountName;
 
@@ -33,8 +34,13 @@ const SIMULTANEOUS_CALLS: u32 = 10;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const API_VERSION: &str = "v7";
 
-/// Reads one account.
-pub(super) fn account(name: AccountName, value: &Value<'_>, problems: &mut Problems) -> Option<Account> {
+/// Reads one account. `zone` is the one of `calloff.toml`, which the organisation is taken to be in if it names none.
+pub(super) fn account(
+    name: AccountName,
+    value: &Value<'_>,
+    zone: &Fallback,
+    problems: &mut Problems,
+) -> Option<Account> {
     let mut table = value.table(problems, format!("`[accounts.{name}]`"))?;
     let hosts = hosts(&mut table, problems);
     let api_version = match table.take("api_version") {
@@ -54,6 +60,7 @@ pub(super) fn account(name: AccountName, value: &Value<'_>, problems: &mut Probl
         table.take("concurrency").map_or(Some(SIMULTANEOUS_CALLS), |value| value.number(problems, 1, 25));
     let bounds = Span::from(Duration::from_millis(1)).to(Duration::from_hours(1));
     let timeout = table.take("timeout").map_or(Some(TIMEOUT), |value| value.duration(problems, bounds));
+    let zone = zone.overridden(table.take("timezone").as_ref(), problems);
     table.finish(problems);
 
     let (api_domain, accounts_url) = hosts?;
@@ -67,6 +74,7 @@ pub(super) fn account(name: AccountName, value: &Value<'_>, problems: &mut Probl
         refresh_token: refresh_token?,
         concurrency: concurrency?,
         timeout: timeout?,
+        timezone: zone.named(),
     })
 }
 

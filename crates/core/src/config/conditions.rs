@@ -1,21 +1,26 @@
-//! `[when]`, `[hold]` and `[restore]` of a job: checked in full, and without behaviour yet.
+//! `[when]`, `[hold]` and `[restore]` of a job; the latter two are checked in full, and have no behaviour yet.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::reader::{Problems, Span, Table, Value, bare, did_you_mean};
+use super::windows::Windows;
+use crate::condition::{Conditions, NamedWindow};
 use crate::diagnostic::Code;
+use crate::live::STATUSES;
+use crate::window::Window;
 
-/// Zoho's words for the state of a backup.
-const STATUSES: [(&str, ()); 5] =
-    [("SCHEDULED", ()), ("INPROGRESS", ()), ("COMPLETED", ()), ("STOPPED", ()), ("FAILED", ())];
-
-/// Checks the three tables; `windows` are the names there are, if they can be told.
-pub(super) fn conditions(root: &mut Table<'_>, windows: Option<&BTreeSet<String>>, problems: &mut Problems) {
+/// Reads the three tables; `windows` are those there are, if they can be told.
+pub(super) fn conditions(
+    root: &mut Table<'_>,
+    windows: Option<&Windows>,
+    problems: &mut Problems,
+) -> Option<Conditions> {
     let (when_value, hold_value, restore_value) =
         (root.take("when"), root.take("hold"), root.take("restore"));
-    let has_window = when_value.is_some_and(|value| when(&value, windows, problems));
+    let (conditions, has_window) =
+        when_value.map_or((Some(Conditions::default()), false), |value| when(&value, windows, problems));
     if let Some(value) = hold_value {
         hold(&value, problems);
         if !has_window {
@@ -28,6 +33,7 @@ pub(super) fn conditions(root: &mut Table<'_>, windows: Option<&BTreeSet<String>
             no_window(value.key_span(), "`restore` comes when a window closes", problems);
         }
     }
+    conditions
 }
 
 fn no_window(span: Range<usize>, what: &str, problems: &mut Problems) {
@@ -37,56 +43,73 @@ fn no_window(span: Range<usize>, what: &str, problems: &mut Problems) {
         .absence();
 }
 
-/// Checks `[when]`; true if it has a window.
-fn when(value: &Value<'_>, windows: Option<&BTreeSet<String>>, problems: &mut Problems) -> bool {
-    let Some(mut table) = value.table(problems, "`[when]`".into()) else { return true };
-    let mut take = |key, problems: &mut Problems| {
-        let value = table.take(key)?;
-        problems.not_supported(value.key_span(), &format!("the condition `{key}`"));
-        Some(value)
-    };
-    let window_value = take("window", problems);
-    if let Some(value) = &window_value {
-        window(value, windows, problems);
-    }
-    if let Some(value) = take("status", problems) {
-        statuses(&value, problems);
-    }
-    for key in ["due_within", "last_good_backup_within"] {
-        if let Some(value) = take(key, problems) {
-            value.duration(problems, Span::from(Duration::from_secs(1)));
-        }
-    }
-    if let Some(value) = take("due_in_window", problems)
-        && value.flag(problems) == Some(true)
-        && window_value.is_none()
-    {
+/// Reads `[when]`, and says whether it names a window, be it a wrong one.
+fn when(value: &Value<'_>, windows: Option<&Windows>, problems: &mut Problems) -> (Option<Conditions>, bool) {
+    let Some(mut table) = value.table(problems, "`[when]`".into()) else { return (None, true) };
+    let window_value = table.take("window");
+    let window = optional(window_value.as_ref(), |value| window(value, windows, problems));
+    let status = optional(table.take("status").as_ref(), |value| statuses(value, problems));
+    let second = Span::from(Duration::from_secs(1));
+    let due_within = optional(table.take("due_within").as_ref(), |value| value.duration(problems, second));
+    let due_in_window_value = table.take("due_in_window");
+    let due_in_window = optional(due_in_window_value.as_ref(), |value| value.flag(problems));
+    let last_good_backup_within =
+        optional(table.take("last_good_backup_within").as_ref(), |value| value.duration(problems, second));
+    if let (Some(value), Some(Some(true)), None) = (&due_in_window_value, due_in_window, &window_value) {
         no_window(value.key_span(), "`due_in_window` needs a window", problems);
     }
     table.finish(problems);
-    window_value.is_some()
+    let conditions = (|| {
+        Some(Conditions {
+            window: window?,
+            status: status?,
+            due_within: due_within?,
+            due_in_window: due_in_window?.unwrap_or(false),
+            last_good_backup_within: last_good_backup_within?,
+        })
+    })();
+    (conditions, window_value.is_some())
 }
 
-fn window(value: &Value<'_>, windows: Option<&BTreeSet<String>>, problems: &mut Problems) {
-    let Some(name) = value.line(problems, 64) else { return };
-    let Some(windows) = windows.filter(|windows| !windows.contains(name)) else { return };
-    let help = did_you_mean(name, windows.iter().map(String::as_str))
+/// What a key that may be absent comes to: `None` if it is there and wrong.
+#[expect(
+    clippy::option_option,
+    reason = "the outer one is whether it is right, the inner one whether it is there"
+)]
+fn optional<T>(value: Option<&Value<'_>>, read: impl FnOnce(&Value<'_>) -> Option<T>) -> Option<Option<T>> {
+    match value {
+        None => Some(None),
+        Some(value) => read(value).map(Some),
+    }
+}
+
+fn window(value: &Value<'_>, windows: Option<&Windows>, problems: &mut Problems) -> Option<Arc<NamedWindow>> {
+    let name = value.line(problems, 64)?;
+    // What can't be told, or is wrong and has been reported where it stands, is not held against the job.
+    let stand_in = || Arc::new(NamedWindow { name: name.to_owned(), window: Window::new(Vec::new()) });
+    let Some(windows) = windows else { return Some(stand_in()) };
+    if let Some(window) = windows.get(name) {
+        return Some(window.clone().unwrap_or_else(stand_in));
+    }
+    let help = did_you_mean(name, windows.keys().map(String::as_str))
         .unwrap_or_else(|| "add `[[windows.NAME]]` to calloff.toml".to_owned());
     let message = format!("there is no window `{}` in calloff.toml", bare(name));
     problems.add(Code::UnknownWindow, value.span(), message).help(help);
+    None
 }
 
-fn statuses(value: &Value<'_>, problems: &mut Problems) {
+fn statuses(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<String>> {
     const HELP: &str = "write an array such as `status = [\"SCHEDULED\"]`";
-    let Some(words) = value.array(problems, HELP) else { return };
+    let words = value.array(problems, HELP)?;
     if words.is_empty() {
         problems
             .add(Code::BadText, value.span(), "`status` is empty, so that it would never hold")
             .help(HELP);
+        return None;
     }
-    for word in words {
-        word.word(problems, &STATUSES);
-    }
+    let known = STATUSES.map(|status| (status, status.to_owned()));
+    let read: Vec<_> = words.iter().map(|word| word.word(problems, &known)).collect();
+    read.into_iter().collect()
 }
 
 fn hold(value: &Value<'_>, problems: &mut Problems) {

@@ -11,7 +11,7 @@ use super::retry::retry;
 use super::settings::JobDefaults;
 use super::timing::timing;
 use crate::diagnostic::Code;
-use crate::ids::{AccountName, BackupId, JobName};
+use crate::ids::{AccountName, BackupRef, JobName};
 
 const MOST_BACKUPS: usize = 1000;
 const BACKUPS_HELP: &str = "write an array of strings, such as `backups = [\"4876876000001593003\"]`";
@@ -37,16 +37,12 @@ pub fn parse_job(name: &JobName, file: &str, text: &str, defaults: &JobDefaults)
         root.require("backups", &mut problems, BACKUPS_HELP).and_then(|value| backups(&value, &mut problems));
     let zone = defaults.zone.overridden(root.take("timezone").as_ref(), &mut problems);
     let enabled = root.take("enabled").map_or(Some(true), |value| value.flag(&mut problems));
-    if let Some(verify) = root.take("verify")
-        && verify.flag(&mut problems) == Some(true)
-    {
-        problems.not_supported(verify.span(), "`verify = true`");
-    }
+    let verify = root.take("verify").map_or(Some(true), |value| value.flag(&mut problems));
     let timing = root
         .require("schedule", &mut problems, "add a table `[schedule]` with one of `cron`, `at` and `every`")
         .and_then(|value| timing(&value, &zone, defaults.warn_from, &mut problems));
     let retry = retry(root.take("retry").as_ref(), defaults.retry, &mut problems);
-    conditions(&mut root, defaults.windows.as_ref(), &mut problems);
+    let when = conditions(&mut root, defaults.windows.as_ref(), &mut problems);
     root.finish(&mut problems);
 
     let job = (|| {
@@ -60,6 +56,8 @@ pub fn parse_job(name: &JobName, file: &str, text: &str, defaults: &JobDefaults)
             schedule: timing.schedule,
             jitter: timing.jitter,
             catch_up: timing.catch_up,
+            when: when?,
+            verify: verify?,
             retry: retry?,
         })
     })();
@@ -103,17 +101,12 @@ fn account(value: &Value<'_>, defaults: &JobDefaults, problems: &mut Problems) -
     None
 }
 
-fn backups(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<BackupId>> {
+fn backups(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<BackupRef>> {
     if let Some(text) = value.as_text() {
-        match text {
-            "current" => {
-                let message = "`backups = \"current\"` is not supported yet".to_owned();
-                problems
-                    .add(Code::NotSupported, value.span(), message)
-                    .help("name the backups by ID: `backups = [\"4876876000001593003\"]`");
-            }
-            _ => value.wrong_type(problems, "an array, or the word \"current\"", BACKUPS_HELP),
+        if text == "current" {
+            return Some(vec![BackupRef::Current]);
         }
+        value.wrong_type(problems, "an array, or the word \"current\"", BACKUPS_HELP);
         return None;
     }
     let elements = value.array(problems, BACKUPS_HELP)?;
@@ -124,29 +117,34 @@ fn backups(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<BackupId>> 
         return None;
     }
     let mut seen = BTreeSet::new();
-    let ids: Vec<_> = elements.iter().map(|element| backup(element, &mut seen, problems)).collect();
-    ids.into_iter().collect()
+    let read: Vec<_> = elements.iter().map(|element| backup(element, &mut seen, problems)).collect();
+    if let Some(current) = elements.iter().find(|element| element.as_text() == Some("current"))
+        && elements.len() > 1
+    {
+        problems
+            .add(Code::Contradiction, current.span(), "`current` stands beside other backups")
+            .help("write `backups = [\"current\"]` alone, or name all backups by ID");
+        return None;
+    }
+    read.into_iter().collect()
 }
 
-fn backup(value: &Value<'_>, seen: &mut BTreeSet<BackupId>, problems: &mut Problems) -> Option<BackupId> {
+fn backup(value: &Value<'_>, seen: &mut BTreeSet<BackupRef>, problems: &mut Problems) -> Option<BackupRef> {
     let Some(text) = value.as_text() else {
         value.wrong_type(problems, "strings", "write each ID in quotes: Zoho's IDs are strings of digits");
         return None;
     };
-    match BackupId::parse(text) {
+    match BackupRef::parse(text) {
         Err(error) => {
-            let help = if text == "current" {
-                "write the word alone: `backups = \"current\"`"
-            } else {
-                "copy the ID as Zoho shows it, digits only"
-            };
-            problems.add(Code::BackupId, value.span(), error.to_string()).help(help);
+            problems
+                .add(Code::BackupId, value.span(), error.to_string())
+                .help("copy the ID as Zoho shows it, digits only; or write `backups = [\"current\"]`");
             None
         }
-        Ok(id) if seen.insert(id.clone()) => Some(id),
-        Ok(id) => {
+        Ok(backup) if seen.insert(backup.clone()) => Some(backup),
+        Ok(backup) => {
             problems
-                .add(Code::DuplicateBackup, value.span(), format!("backup `{id}` is listed twice"))
+                .add(Code::DuplicateBackup, value.span(), format!("backup `{backup}` is listed twice"))
                 .help("remove one of the two");
             None
         }

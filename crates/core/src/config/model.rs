@@ -5,7 +5,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::ids::{AccountName, BackupId, JobName};
+use jiff::tz::TimeZone;
+
+use crate::condition::Conditions;
+use crate::ids::{AccountName, BackupRef, JobName};
 use crate::retry::RetryPolicy;
 use crate::schedule::Schedule;
 
@@ -56,6 +59,8 @@ pub struct Account {
     pub concurrency: u32,
     /// The time one call may take, from connecting to the last byte.
     pub timeout: Duration,
+    /// The organisation's time zone in Zoho, as far as it is known: for comparison only.
+    pub timezone: Option<TimeZone>,
 }
 
 /// A scheme and host, perhaps with a port, without a path: `https://` anywhere, `http://` to loopback only.
@@ -149,8 +154,8 @@ pub struct Job {
     pub description: Option<String>,
     /// The account whose backups are called off.
     pub account: AccountName,
-    /// The backups, in the file's order, each once; at least one.
-    pub backups: Vec<BackupId>,
+    /// The backups, in the file's order, each once; at least one. `current` stands alone.
+    pub backups: Vec<BackupRef>,
     /// Whether its schedule counts.
     pub enabled: bool,
     /// When it is due.
@@ -159,6 +164,10 @@ pub struct Job {
     pub jitter: Duration,
     /// How old a missed occurrence may be to be run after downtime.
     pub catch_up: Duration,
+    /// What must hold for a run to act.
+    pub when: Conditions,
+    /// Whether a cancel is read back.
+    pub verify: bool,
     /// How transient failures are retried.
     pub retry: RetryPolicy,
 }

@@ -12,7 +12,7 @@ use super::model::{Account, LogFormat, LogLevel, LogSettings, Settings, State};
 use super::reader::{Problems, Span, Table, Value};
 use super::retry::retry;
 use super::state::state;
-use super::windows::windows;
+use super::windows::{Windows, windows};
 use super::zone::Fallback;
 use super::{Checked, serving};
 use crate::diagnostic::Code;
@@ -31,7 +31,7 @@ pub struct JobDefaults {
     /// The accounts, the wrong ones included; `None` if they can't be told.
     pub(super) accounts: Option<BTreeSet<AccountName>>,
     /// The windows, likewise.
-    pub(super) windows: Option<BTreeSet<String>>,
+    pub(super) windows: Option<Windows>,
     pub(super) zone: Fallback,
     pub(super) retry: RetryPolicy,
     pub(super) warn_from: Option<Timestamp>,
@@ -80,13 +80,14 @@ pub fn parse_settings(file: &str, text: &str) -> ReadSettings {
     let state =
         root.take("state").map_or(Some(State::Sqlite(STATE.into())), |value| state(&value, &mut problems));
     let zone = Fallback::read(root.take("timezone").as_ref(), &mut problems);
-    let (names, accounts) = accounts(&mut root, &mut problems);
+    let (names, accounts) = accounts(&mut root, &zone, &mut problems);
     let retry = retry(root.take("retry").as_ref(), RetryPolicy::default(), &mut problems);
     let log = log(root.take("log").as_ref(), &mut problems);
     let keep = keep(root.take("retention").as_ref(), &mut problems);
     let hour = Span::from(Duration::ZERO).to(Duration::from_hours(1));
     let grace = root.take("grace").map_or(Some(GRACE), |value| value.duration(&mut problems, hour));
-    let windows = unsupported(&mut root, &zone, &mut problems);
+    let windows = windows(root.take("windows").as_ref(), &zone, &mut problems);
+    unsupported(&mut root, &mut problems);
     root.finish(&mut problems);
 
     let complete = document.is_valid();
@@ -122,6 +123,7 @@ fn known(zone: Fallback) -> Fallback {
 /// The accounts' names, the wrong accounts' included, and the accounts if all are right.
 fn accounts(
     root: &mut Table<'_>,
+    zone: &Fallback,
     problems: &mut Problems,
 ) -> (Option<BTreeSet<AccountName>>, Option<BTreeMap<AccountName, Account>>) {
     const HELP: &str = "add a table `[accounts.NAME]` with where the account is and its credentials";
@@ -137,7 +139,7 @@ fn accounts(
                 if let Some(names) = &mut names {
                     names.insert(name.clone());
                 }
-                account(name, &value, problems)
+                account(name, &value, zone, problems)
             }
             Err(error) => {
                 problems.add(Code::Name, span, error.to_string()).help("rename it");
@@ -194,8 +196,8 @@ fn keep(value: Option<&Value<'_>>, problems: &mut Problems) -> Option<Duration> 
     keep
 }
 
-/// Checks what has no behaviour yet, and hands back the windows' names.
-fn unsupported(root: &mut Table<'_>, zone: &Fallback, problems: &mut Problems) -> Option<BTreeSet<String>> {
+/// Checks what has no behaviour yet.
+fn unsupported(root: &mut Table<'_>, problems: &mut Problems) {
     if let Some(http) = root.take("http") {
         serving::http(&http, problems);
     }
@@ -205,5 +207,4 @@ fn unsupported(root: &mut Table<'_>, zone: &Fallback, problems: &mut Problems) -
     if let Some(control) = root.take("control") {
         serving::control(&control, problems);
     }
-    windows(root.take("windows").as_ref(), zone, problems)
 }

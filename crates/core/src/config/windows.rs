@@ -1,25 +1,30 @@
-//! `[[windows.NAME]]`: checked in full, and without behaviour yet.
+//! `[[windows.NAME]]`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::instant::instant;
-use super::reader::{Problems, Span, Value, bare};
+use super::reader::{Problems, Span as Bounds, Value, bare};
 use super::timing::cron;
 use super::zone::Fallback;
+use crate::condition::NamedWindow;
 use crate::diagnostic::Code;
 use crate::ids::AccountName;
+use crate::window::{Entry, Span, Window};
 
-/// Checks the windows and hands back their names; `None` if they can't be read.
+/// The windows by name; `None` for one that is wrong, which has been reported.
+pub(super) type Windows = BTreeMap<String, Option<Arc<NamedWindow>>>;
+
+/// Reads the windows; `None` if not even their names can be told.
 pub(super) fn windows(
     value: Option<&Value<'_>>,
     zone: &Fallback,
     problems: &mut Problems,
-) -> Option<BTreeSet<String>> {
-    let Some(value) = value else { return Some(BTreeSet::new()) };
-    problems.not_supported(value.key_span(), "`windows`");
+) -> Option<Windows> {
+    let Some(value) = value else { return Some(Windows::new()) };
     let table = value.table(problems, "`[[windows.NAME]]`".into())?;
-    let mut names = BTreeSet::new();
+    let mut windows = Windows::new();
     for (name, span, value) in table.entries() {
         // A window's name is of the form of an account's.
         if AccountName::parse(name).is_err() {
@@ -27,56 +32,73 @@ pub(super) fn windows(
                 .add(Code::Name, span, format!("`{}` is not a window name", bare(name)))
                 .help("use 1 to 64 letters, digits, `-` or `_`");
         }
-        names.insert(name.to_owned());
         let place = format!("`[[windows.{}]]`", bare(name));
         let help = format!("write it as {place}: a window may have several entries");
-        for entry in value.array(problems, &help).unwrap_or_default() {
-            window(&entry, place.clone(), zone, problems);
+        let entries = value.array(problems, &help).unwrap_or_default();
+        if entries.is_empty() {
+            problems.add(Code::BadText, value.span(), format!("{place} has no entry")).help(HELP);
         }
+        let entries: Vec<_> =
+            entries.iter().map(|value| entry(value, place.clone(), zone, problems)).collect();
+        let entries: Option<Vec<Entry>> = entries.into_iter().collect();
+        let window =
+            entries.map(|entries| NamedWindow { name: name.to_owned(), window: Window::new(entries) });
+        windows.insert(name.to_owned(), window.map(Arc::new));
     }
-    Some(names)
+    Some(windows)
 }
 
-fn window(value: &Value<'_>, place: String, zone: &Fallback, problems: &mut Problems) {
-    const HELP: &str =
-        "write `opens` and `lasts` for one that recurs, or `from` and `to` for one that comes once";
-    let Some(mut table) = value.table(problems, place) else { return };
+const HELP: &str =
+    "write `opens` and `lasts` for one that recurs, or `from` and `to` for one that comes once";
+
+fn entry(value: &Value<'_>, place: String, zone: &Fallback, problems: &mut Problems) -> Option<Entry> {
+    let mut table = value.table(problems, place)?;
     let zone = zone.overridden(table.take("timezone").as_ref(), problems);
     let (opens, lasts, from, to) =
         (table.take("opens"), table.take("lasts"), table.take("from"), table.take("to"));
-    let pairs = (opens.is_some() || lasts.is_some(), from.is_some() || to.is_some());
-    let complete = matches!(
-        (&opens, &lasts, &from, &to),
-        (Some(_), Some(_), None, None) | (None, None, Some(_), Some(_))
-    );
-    if !complete {
-        let code = if pairs == (true, true) { Code::Contradiction } else { Code::MissingKey };
-        let fault = if pairs == (true, true) {
-            "both recurs and comes once"
-        } else {
-            "lacks its beginning or its end"
-        };
-        let problem = problems.add(code, table.span(), format!("this entry of {} {fault}", table.place()));
-        problem.help(HELP);
-        if code == Code::MissingKey {
-            problem.absence();
-        }
+    let (recurs, once) = (opens.is_some() || lasts.is_some(), from.is_some() || to.is_some());
+    if recurs && once {
+        let message = format!("this entry of {} both recurs and comes once", table.place());
+        problems.add(Code::Contradiction, table.span(), message).help(HELP);
+    } else if opens.is_some() != lasts.is_some() || from.is_some() != to.is_some() || !(recurs || once) {
+        let message = format!("this entry of {} lacks its beginning or its end", table.place());
+        problems.add(Code::MissingKey, table.span(), message).help(HELP).absence();
     }
-    if let Some(opens) = opens {
-        let zone = zone.for_local(&opens, problems);
-        cron(&opens, zone, problems);
-    }
-    if let Some(lasts) = lasts {
-        lasts.duration(problems, Span::from(Duration::from_secs(1)));
-    }
-    let begin = from.and_then(|value| instant(&value, &zone, problems));
-    let end = to.as_ref().and_then(|value| instant(value, &zone, problems));
-    if let (Some(begin), Some(end), Some(to)) = (begin, end, to)
-        && end <= begin
-    {
+    // Each is checked, so that the one that is kept is right.
+    let recurring = recurring(opens.as_ref(), lasts.as_ref(), &zone, problems);
+    let one_off = one_off(from.as_ref(), to.as_ref(), &zone, problems);
+    table.finish(problems);
+    recurring.or(one_off)
+}
+
+fn recurring(
+    opens: Option<&Value<'_>>,
+    lasts: Option<&Value<'_>>,
+    zone: &Fallback,
+    problems: &mut Problems,
+) -> Option<Entry> {
+    let opens = opens.and_then(|opens| {
+        let zone = zone.for_local(opens, problems);
+        cron(opens, zone, problems)
+    });
+    let lasts = lasts.and_then(|lasts| lasts.duration(problems, Bounds::from(Duration::from_secs(1))));
+    Some(Entry::Recurring { opens: opens?, lasts: lasts? })
+}
+
+fn one_off(
+    from: Option<&Value<'_>>,
+    to: Option<&Value<'_>>,
+    zone: &Fallback,
+    problems: &mut Problems,
+) -> Option<Entry> {
+    let opens = from.and_then(|from| instant(from, zone, problems));
+    let closes = to.and_then(|to| instant(to, zone, problems));
+    let (span, to) = (Span { opens: opens?, closes: closes? }, to?);
+    if span.closes <= span.opens {
         problems
             .add(Code::Contradiction, to.span(), "the window closes no later than it opens")
             .help("write a `to` that is later than `from`");
+        return None;
     }
-    table.finish(problems);
+    Some(Entry::Once(span))
 }

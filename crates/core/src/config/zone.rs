@@ -33,6 +33,14 @@ impl Fallback {
         }
     }
 
+    /// The zone, if there is one and it could be read.
+    pub(super) fn named(&self) -> Option<TimeZone> {
+        match self {
+            Self::Zone(zone) => Some(zone.clone()),
+            Self::None | Self::Unreadable => None,
+        }
+    }
+
     /// The zone for a schedule that needs none to be understood.
     pub(super) fn or_utc(&self) -> TimeZone {
         match self {
