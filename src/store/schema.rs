@@ -6,12 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::StoreError;
 
 /// How long a statement waits for another process's transaction before it is put back in line.
 const BUSY: Duration = Duration::from_secs(2);
+
+/// The pause between two tries where SQLite does not wait by itself.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The migration at index N brings a file from version N to N + 1.
 const MIGRATIONS: &[&str] = &[
@@ -83,13 +86,31 @@ const MIGRATIONS: &[&str] = &[
         ALTER TABLE jobs ADD COLUMN absent_since INTEGER;
         CREATE INDEX runs_by_job ON runs (job, run_id);
 ",
+    "
+    -- Whether it is settled that the run acts: what is taken up after that does not ask its conditions again.
+    ALTER TABLE runs ADD COLUMN decided INTEGER NOT NULL DEFAULT 1;
+    -- Whether the run's cancels are read back before it ends.
+    ALTER TABLE runs ADD COLUMN verify INTEGER NOT NULL DEFAULT 0;
+
+    -- What Zoho last showed of each account.
+    CREATE TABLE live (
+        account        TEXT PRIMARY KEY,
+        read_at        INTEGER NOT NULL,
+        backup         TEXT,
+        status         TEXT,
+        rrule          TEXT,
+        scheduled_date TEXT,                -- with the offset that Zoho gave
+        start_date     TEXT,
+        requester      TEXT
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Opens a connection, with the schema up to date.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let failed = |source| StoreError::Open { path: path.to_path_buf(), source };
     let mut connection = Connection::open(path).map_err(failed)?;
-    configure(&connection).map_err(failed)?;
+    patiently(|| configure(&connection)).map_err(failed)?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     match version(&connection).map_err(failed)? {
         found if found > known => return Err(StoreError::Newer { path: path.to_path_buf(), found, known }),
@@ -97,6 +118,26 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         _ => migrate(&mut connection).map_err(failed)?,
     }
     Ok(connection)
+}
+
+/// Tries again while another process makes the same new file: SQLite does not wait for the lock by itself where it
+/// takes up write-ahead logging.
+fn patiently(mut work: impl FnMut() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    for _ in 0..BUSY.as_millis() / PAUSE.as_millis() {
+        match work() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => pause(),
+            done => return done,
+        }
+    }
+    work()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a file is opened before there is anything that could wait in between"
+)]
+fn pause() {
+    std::thread::sleep(PAUSE);
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
@@ -135,22 +176,52 @@ mod tests {
         let path = folder.path().join("calloff.db");
         for _ in 0..2 {
             let connection = open(&path).unwrap();
-            assert_eq!(version(&connection).unwrap(), 2);
+            assert_eq!(version(&connection).unwrap(), 3);
+        }
+    }
+
+    #[test]
+    fn many_who_make_the_same_new_file_at_once_all_get_it() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("calloff.db");
+            let barrier = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        assert_eq!(version(&open(&path).unwrap()).unwrap(), 3);
+                    });
+                }
+            });
         }
     }
 
     #[test]
     fn an_older_file_keeps_what_it_has() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("calloff.db");
-        let old = Connection::open(&path).unwrap();
-        old.execute_batch(MIGRATIONS[0]).unwrap();
-        old.execute_batch("PRAGMA user_version = 1; INSERT INTO jobs (job, fingerprint, cursor) VALUES ('job', 'every', 42)").unwrap();
-        drop(old);
-        let connection = open(&path).unwrap();
-        let cursor: i64 = connection.query_row("SELECT cursor FROM jobs", [], |row| row.get(0)).unwrap();
-        assert_eq!((version(&connection).unwrap(), cursor), (2, 42));
-        connection.execute("INSERT INTO pauses VALUES ('job', 1, 2, 'why')", []).unwrap();
+        for from in 1..MIGRATIONS.len() {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("calloff.db");
+            let old = Connection::open(&path).unwrap();
+            old.execute_batch(&MIGRATIONS[..from].concat()).unwrap();
+            old.pragma_update(None, "user_version", from).unwrap();
+            old.execute_batch(
+                "INSERT INTO jobs (job, fingerprint, cursor) VALUES ('job', 'every', 42);
+                 INSERT INTO runs (run_id, job, account, trigger, state, recorded_at, pending)
+                 VALUES ('id', 'job', 'acme', 'manual', 'running', 1, 1)",
+            )
+            .unwrap();
+            drop(old);
+            let connection = open(&path).unwrap();
+            let cursor: i64 = connection.query_row("SELECT cursor FROM jobs", [], |row| row.get(0)).unwrap();
+            assert_eq!((version(&connection).unwrap(), cursor), (3, 42));
+            connection.execute("INSERT INTO pauses VALUES ('job', 1, 2, 'why')", []).unwrap();
+            // A run of a version without conditions and read-backs is taken up as it was begun.
+            let run: (bool, bool) = connection
+                .query_row("SELECT decided, verify FROM runs", [], |row| Ok((row.get(0)?, row.get(1)?)))
+                .unwrap();
+            assert_eq!(run, (true, false), "from version {from}");
+        }
     }
 
     #[test]
