@@ -81,7 +81,7 @@ fn a_run_as_json_has_exactly_the_fields_of_the_contract() {
         json!({
             "job": "(manual)", "account": "acme", "trigger": "manual", "state": "succeeded",
             "targets": [{
-                "backup": "42", "outcome": "cancelled", "verified": null, "attempts": 3, "http_status": 200,
+                "backup": "42", "outcome": "cancelled", "verified": true, "attempts": 3, "http_status": 200,
                 "code": "SUCCESS", "message": "Backup stopped successfully.", "reason": null, "hint": null,
             }],
         })

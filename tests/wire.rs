@@ -11,6 +11,7 @@ use std::time::Duration;
 use calloff::clock::SystemClock;
 use calloff::zoho::{AccessToken, Client, Credentials, HttpTransport, Read, Redactor, Tokens};
 use calloff_core::config::{Account, parse_settings};
+use calloff_core::ids::BackupId;
 use calloff_core::outcome::{Outcome, Reply, Verdict, judge_cancel};
 use calloff_sim::{Running, Scenario, Simulator};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -70,11 +71,11 @@ async fn all_four_endpoints_are_understood() {
     let wire = Wire::new(WEEKLY).await;
     let Read::Found(backup) = wire.client.get(&wire.token).await else { panic!("no backup") };
     assert_eq!(
-        (backup.id.as_ref().map(|id| id.as_str()), backup.status.as_deref()),
+        (backup.id.as_ref().map(BackupId::as_str), backup.status.as_deref()),
         (Some("42"), Some("SCHEDULED"))
     );
     assert_eq!(backup.rrule.as_deref(), Some("RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=FR"));
-    assert_eq!(backup.scheduled_date.unwrap().to_string(), "2090-01-06T03:30:00Z");
+    assert_eq!(backup.scheduled_date.unwrap().to_string(), "2090-01-06T09:00:00+05:30[+05:30]");
 
     let again = wire.client.schedule(&wire.token, backup.rrule.as_deref()).await;
     let Read::Failed(Reply::Answer(answer)) = again else { panic!("{again:?}") };

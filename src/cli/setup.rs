@@ -175,8 +175,8 @@ impl Configuration {
             let access = Access::new(account, client_secret, refresh_token, store.folder(), &surroundings);
             accounts.insert(name, Arc::new(access));
         }
-        let retries: BTreeMap<String, _> =
-            self.jobs.iter().map(|job| (job.name.as_str().to_owned(), job.retry)).collect();
+        let jobs: BTreeMap<String, _> =
+            self.jobs.iter().map(|job| (job.name.as_str().to_owned(), Arc::clone(job))).collect();
         Ok(Runner {
             worker: Worker {
                 store: store.clone(),
@@ -184,9 +184,10 @@ impl Configuration {
                 dice: surroundings.dice,
                 stop: stop.clone(),
                 record_within,
+                sightings: Arc::default(),
             },
             accounts: Arc::new(accounts),
-            retries: Arc::new(retries),
+            jobs: Arc::new(jobs),
             default_retry: self.settings.retry,
         })
     }

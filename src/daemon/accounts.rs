@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use calloff_core::config;
 use calloff_core::ids::AccountName;
@@ -22,6 +23,8 @@ pub struct Access {
     pub tokens: Tokens,
     /// What keeps its calls within bounds.
     pub gate: Gate,
+    /// Whether it was said that cancels can't be read back.
+    said_unverifiable: AtomicBool,
 }
 
 /// What accounts need from outside.
@@ -60,6 +63,16 @@ impl Access {
                 redactor,
             ),
             gate: Gate::new(account.name.clone(), account.concurrency, *dice),
+            said_unverifiable: AtomicBool::new(false),
+        }
+    }
+
+    /// Says, once, that cancels of this account can't be read back, and what to do about it.
+    pub(super) fn warn_unverifiable(&self, why: &str) {
+        if !self.said_unverifiable.swap(true, Ordering::Relaxed) {
+            tracing::warn!(event = "account.unverifiable", account = %self.name, why,
+                "cancels can't be verified, as reading is not allowed: generate a refresh token that has the scope \
+                 ZohoCRM.bulk.backup.READ beside ZohoCRM.bulk.backup.UPDATE, or say `verify = false` in the jobs");
         }
     }
 }

@@ -5,20 +5,27 @@
 //! run has made its last call, by the rules for downtime.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use calloff_core::agenda::{self, Decision, Entry};
 use calloff_core::config::Job;
+use calloff_core::ids::AccountName;
 use jiff::Timestamp;
 
 /// The jobs and where each schedule stands.
 #[derive(Debug, Default)]
 pub struct Agenda {
     jobs: Vec<Armed>,
-    /// One entry for each job that is idle and has an occurrence to come.
-    wakes: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    /// When to look at which job. One entry counts for each job that is idle and has an occurrence to come: that of
+    /// its present arming.
+    wakes: BinaryHeap<Reverse<(Timestamp, usize, Arming)>>,
+    /// When each account's backup starts by itself, as far as it was seen.
+    starts: BTreeMap<AccountName, Timestamp>,
 }
+
+/// Counts how often a job was armed.
+type Arming = u32;
 
 #[derive(Debug)]
 struct Armed {
@@ -27,6 +34,7 @@ struct Armed {
     /// Since when it has been idle.
     idle_since: Timestamp,
     busy: bool,
+    arming: Arming,
 }
 
 /// A job with something to do. It is busy until it is [settled](Agenda::settle).
@@ -43,12 +51,17 @@ pub struct Due {
 }
 
 impl Agenda {
-    /// An agenda of jobs, each with where its schedule stands.
+    /// An agenda of jobs, each with where its schedule stands. `starts` says when accounts' backups start by
+    /// themselves, as far as it is known.
     #[must_use]
-    pub fn new(jobs: impl IntoIterator<Item = (Arc<Job>, Timestamp)>, now: Timestamp) -> Self {
-        let mut agenda = Self::default();
+    pub fn new(
+        jobs: impl IntoIterator<Item = (Arc<Job>, Timestamp)>,
+        starts: BTreeMap<AccountName, Timestamp>,
+        now: Timestamp,
+    ) -> Self {
+        let mut agenda = Self { starts, ..Self::default() };
         for (job, cursor) in jobs {
-            agenda.jobs.push(Armed { job, cursor, idle_since: now, busy: false });
+            agenda.jobs.push(Armed { job, cursor, idle_since: now, busy: false, arming: 0 });
             agenda.arm(agenda.jobs.len() - 1, now);
         }
         agenda
@@ -57,22 +70,46 @@ impl Agenda {
     /// The jobs that have something to do now. `awake_since` is when the process last began to look without a gap.
     pub fn due(&mut self, now: Timestamp, awake_since: Timestamp) -> Vec<Due> {
         let mut due = vec![];
-        while let Some(&Reverse((wake, place))) = self.wakes.peek() {
+        while let Some(&Reverse((wake, place, arming))) = self.wakes.peek() {
             if wake > now {
                 break;
             }
             self.wakes.pop();
-            let armed = &mut self.jobs[place];
+            let armed = &self.jobs[place];
+            if armed.busy || armed.arming != arming {
+                continue;
+            }
             let ready_since = armed.idle_since.max(awake_since);
-            let decision = agenda::decide(&Entry::from(armed.job.as_ref()), armed.cursor, ready_since, now);
+            let decision = agenda::decide(&self.entry(armed), armed.cursor, ready_since, now);
             if decision.cursor().is_some() {
-                armed.busy = true;
                 due.push(Due { place, job: Arc::clone(&armed.job), cursor: armed.cursor, decision });
+                self.jobs[place].busy = true;
             } else if let Some(next) = decision.next {
-                self.wakes.push(Reverse((next.fire_at, place)));
+                self.wakes.push(Reverse((next.fire_at, place, arming)));
             }
         }
         due
+    }
+
+    /// Hears when an account's backup starts by itself; `None` if it does not. Its jobs' spreads end before that.
+    pub fn learn(&mut self, account: &AccountName, start: Option<Timestamp>, now: Timestamp) {
+        let before = match start {
+            Some(start) => self.starts.insert(account.clone(), start),
+            None => self.starts.remove(account),
+        };
+        if before == start {
+            return;
+        }
+        for place in 0..self.jobs.len() {
+            let armed = &self.jobs[place];
+            if !armed.busy && !armed.job.jitter.is_zero() && armed.job.account == *account {
+                self.arm(place, now);
+            }
+        }
+    }
+
+    fn entry<'a>(&self, armed: &'a Armed) -> Entry<'a> {
+        Entry::from(armed.job.as_ref()).until(self.starts.get(&armed.job.account).copied())
     }
 
     /// Says that a job is idle again, and where its schedule stands now.
@@ -98,18 +135,24 @@ impl Agenda {
     /// When the next job becomes due, as far as the idle ones go.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.wakes.peek().map(|Reverse((wake, _))| *wake)
+        let counts = |place: usize, arming| self.jobs[place].arming == arming && !self.jobs[place].busy;
+        match self.wakes.peek() {
+            Some(Reverse((wake, place, arming))) if counts(*place, *arming) => Some(*wake),
+            Some(_) => self.wakes.iter().filter(|wake| counts(wake.0.1, wake.0.2)).map(|wake| wake.0.0).min(),
+            None => None,
+        }
     }
 
     fn arm(&mut self, place: usize, now: Timestamp) {
         let armed = &self.jobs[place];
-        let entry = Entry::from(armed.job.as_ref());
-        let decision = agenda::decide(&entry, armed.cursor, armed.idle_since, now);
+        let decision = agenda::decide(&self.entry(armed), armed.cursor, armed.idle_since, now);
         // Something that is due already is found by the next look.
         let wake =
             if decision.cursor().is_some() { Some(now) } else { decision.next.map(|next| next.fire_at) };
+        let arming = armed.arming.wrapping_add(1);
+        self.jobs[place].arming = arming;
         if let Some(wake) = wake {
-            self.wakes.push(Reverse((wake, place)));
+            self.wakes.push(Reverse((wake, place, arming)));
         }
     }
 }

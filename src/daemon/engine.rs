@@ -84,6 +84,9 @@ impl Engine {
         if look.set_back {
             self.agenda.rearm(now);
         }
+        for (account, start) in self.runner.worker.sightings.take() {
+            self.agenda.learn(&account, start, now);
+        }
         for due in self.agenda.due(now, look.awake_since) {
             self.fire(due);
         }

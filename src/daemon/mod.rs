@@ -3,8 +3,14 @@
 mod accounts;
 mod agenda;
 mod beat;
+mod cancel;
+mod decide;
 mod engine;
+mod look;
+mod proof;
+mod pursuit;
 mod runner;
+mod sightings;
 mod watch;
 mod worker;
 
@@ -12,8 +18,11 @@ pub use accounts::{Access, Accounts, Surroundings};
 pub use agenda::{Agenda, Due};
 pub use beat::{Alarm, Beat};
 pub use engine::Engine;
+pub use look::Unread;
+pub use pursuit::Pursuer;
 pub use runner::{Fired, Runner};
-pub use worker::{Ended, Worker};
+pub use sightings::Sightings;
+pub use worker::{Ended, Orders, Worker};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +49,9 @@ pub async fn agenda(
         jobs.iter().map(|job| (job.name.clone(), rules::fingerprint(&Entry::from(job.as_ref())))).collect();
     let cursors = store.baselines(fingerprints, now, fresh).await?;
     let jobs = jobs.iter().filter_map(|job| Some((Arc::clone(job), *cursors.get(&job.name)?)));
-    Ok(Agenda::new(jobs, now))
+    let seen = store.seen().await?.into_iter();
+    let starts = seen.filter_map(|(account, seen)| Some((account, seen.backup.next_start(seen.read_at)?)));
+    Ok(Agenda::new(jobs, starts.collect(), now))
 }
 
 /// Forgets runs that are older than the retention.

@@ -15,7 +15,7 @@ use uuid::{ContextV7, Uuid};
 
 use super::accounts::Accounts;
 use super::agenda::Due;
-use super::worker::{self, Ended, Worker};
+use super::worker::{self, Ended, Orders, Worker};
 use crate::error::chain;
 use crate::store::{Claim, Claimed, Interrupted, Missed, NewRun, StoreError};
 
@@ -30,8 +30,8 @@ pub struct Runner {
     pub worker: Worker,
     /// The accounts, by name.
     pub accounts: Arc<Accounts>,
-    /// How the loaded jobs are retried, by name.
-    pub retries: Arc<BTreeMap<String, RetryPolicy>>,
+    /// The loaded jobs, by name: an interrupted run goes by its job's file as it is now.
+    pub jobs: Arc<BTreeMap<String, Arc<Job>>>,
     /// How a run is retried that no loaded job stands for.
     pub default_retry: RetryPolicy,
 }
@@ -67,14 +67,13 @@ impl Runner {
             freed(to);
             return Fired { missed, ended: None };
         };
-        let ended = match claimed {
-            Claimed::Paused(why) => {
-                freed(to);
-                let skipped = skipped(run, &why, now);
-                worker::announce(&skipped);
-                Ended::Complete(skipped)
-            }
-            _ => self.worker.carry_out(Arc::clone(access), run, due.job.retry, || freed(to)).await,
+        let ended = if let Claimed::Paused(why) = claimed {
+            freed(to);
+            let skipped = skipped(run, &why, now);
+            worker::announce(&skipped);
+            Ended::Complete(skipped)
+        } else {
+            self.worker.carry_out(Arc::clone(access), run, &Orders::of(&due.job), || freed(to)).await
         };
         Fired { missed, ended: Some(ended) }
     }
@@ -112,8 +111,9 @@ impl Runner {
     ///
     /// If the record refuses the run for good; then nothing is sent. If it is only busy the run goes ahead.
     pub async fn trigger(&self, job: &Job, reason: Option<String>) -> Result<Option<Ended>, StoreError> {
-        let run = self.manual(job.name.as_str(), &job.account, job.backups.clone(), reason);
-        self.begin(run, job.retry).await
+        let orders = Orders::of(job);
+        let run = self.manual(job.name.as_str(), &job.account, job.backups.clone(), reason, &orders);
+        self.begin(run, &orders).await
     }
 
     /// Cancels backups that no job names.
@@ -127,13 +127,15 @@ impl Runner {
         backups: &[BackupId],
         reason: Option<String>,
     ) -> Result<Option<Ended>, StoreError> {
+        let orders = Orders::unconditional(self.default_retry);
         let backups = backups.iter().cloned().map(BackupRef::from).collect();
-        self.begin(self.manual(MANUAL_JOB, account, backups, reason), self.default_retry).await
+        self.begin(self.manual(MANUAL_JOB, account, backups, reason, &orders), &orders).await
     }
 
     /// Takes up a run whose process ended before it did. What it had tried before counts in its record, not
     /// against its new attempts.
-    pub async fn take_up(&self, Interrupted { run }: Interrupted) -> Option<Ended> {
+    pub async fn take_up(&self, interrupted: Interrupted) -> Option<Ended> {
+        let Interrupted { run, decided, verify } = interrupted;
         let Some(access) = self.accounts.get(&run.account) else {
             tracing::error!(event = "run.orphaned", run_id = %run.run_id, job = run.job, account = %run.account,
                 "an interrupted run can't be taken up: its account is not configured; put it back to finish the run");
@@ -141,18 +143,22 @@ impl Runner {
         };
         tracing::warn!(event = "run.taken_up", run_id = %run.run_id, job = run.job, account = %run.account,
             "a run that was interrupted is taken up");
-        let policy = self.retries.get(&run.job).copied().unwrap_or(self.default_retry);
-        Some(self.worker.carry_out(Arc::clone(access), run, policy, || ()).await)
+        let orders = match self.jobs.get(&run.job) {
+            Some(job) => Orders { verify, decided, ..Orders::of(job) },
+            None if decided => Orders { verify, decided, ..Orders::unconditional(self.default_retry) },
+            None => return Some(self.worker.give_up_undecided(run).await),
+        };
+        Some(self.worker.carry_out(Arc::clone(access), run, &orders, || ()).await)
     }
 
-    async fn begin(&self, run: NewRun, policy: RetryPolicy) -> Result<Option<Ended>, StoreError> {
+    async fn begin(&self, run: NewRun, orders: &Orders) -> Result<Option<Ended>, StoreError> {
         let Some(access) = self.accounts.get(&run.account) else { return Ok(None) };
         if let Ok(begun) = tokio::time::timeout(PATIENCE, self.worker.store.begin(run.clone())).await {
             begun?;
         } else {
             going_ahead(&run.job);
         }
-        Ok(Some(self.worker.carry_out(Arc::clone(access), started(&run), policy, || ()).await))
+        Ok(Some(self.worker.carry_out(Arc::clone(access), started(&run), orders, || ()).await))
     }
 
     fn manual(
@@ -161,6 +167,7 @@ impl Runner {
         account: &AccountName,
         backups: Vec<BackupRef>,
         reason: Option<String>,
+        orders: &Orders,
     ) -> NewRun {
         let now = self.worker.clock.now();
         NewRun {
@@ -172,6 +179,8 @@ impl Runner {
             due_at: None,
             started_at: now,
             reason,
+            decided: !orders.is_conditional(&backups),
+            verify: orders.verify,
             backups,
         }
     }
@@ -216,6 +225,8 @@ fn scheduled(job: &Job, due: &DueRun, now: Timestamp) -> NewRun {
         started_at: now,
         reason: None,
         backups: job.backups.clone(),
+        decided: !Orders::of(job).is_conditional(&job.backups),
+        verify: job.verify,
     }
 }
 

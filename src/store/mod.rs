@@ -5,6 +5,7 @@
 //! again; the caller decides how long it can wait.
 
 mod history;
+mod live;
 mod owner;
 mod pauses;
 mod recovery;
@@ -23,9 +24,10 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 pub use history::{Filter, Last};
+pub use live::Seen;
 pub use owner::{Process, Role};
 pub use recovery::Interrupted;
-pub use runs::{Attempt, Claim, Claimed, Missed, NewRun, Written};
+pub use runs::{Attempt, Claim, Claimed, Ending, Missed, NewRun, Written};
 pub use writer::Health;
 
 use owner::Owner;

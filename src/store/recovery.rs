@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use calloff_core::agenda;
-use calloff_core::ids::{JobName, RunId};
+use calloff_core::ids::JobName;
 use calloff_core::run::Run;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::rows::{self, RUN_COLUMNS};
 use super::{Store, StoreError};
@@ -23,6 +23,10 @@ const MOVING_MS: i64 = 3_600_000;
 pub struct Interrupted {
     /// The run as it was left; targets without an outcome are still to be done.
     pub run: Run,
+    /// Whether it was settled that it acts.
+    pub decided: bool,
+    /// Whether its cancels are to be read back.
+    pub verify: bool,
 }
 
 impl Store {
@@ -77,8 +81,7 @@ impl Store {
             let ours = self.shared.owner.id().to_owned();
             let theirs = id.clone();
             let adopted = self.shared.writer.write(move |tx| adopt(tx, &theirs, &ours));
-            let runs = tokio::time::timeout(PATIENCE, adopted).await.map_err(|_| StoreError::Busy)??;
-            interrupted.extend(runs.into_iter().map(|run| Interrupted { run }));
+            interrupted.extend(tokio::time::timeout(PATIENCE, adopted).await.map_err(|_| StoreError::Busy)??);
         }
         self.shared.owner.sweep();
         interrupted.sort_by_key(|interrupted| interrupted.run.run_id);
@@ -141,15 +144,18 @@ fn stand(
     Ok(cursor)
 }
 
-fn adopt(tx: &Transaction<'_>, theirs: &str, ours: &str) -> rusqlite::Result<Vec<Run>> {
+fn adopt(tx: &Transaction<'_>, theirs: &str, ours: &str) -> rusqlite::Result<Vec<Interrupted>> {
     let sql = format!(
-        "UPDATE runs SET owner = ?2 WHERE state = 'running' AND coalesce(owner, '') = ?1 RETURNING {RUN_COLUMNS}"
+        "UPDATE runs SET owner = ?2 WHERE state = 'running' AND coalesce(owner, '') = ?1
+         RETURNING {RUN_COLUMNS}, decided, verify"
     );
-    let mut runs =
-        tx.prepare(&sql)?.query_map([theirs, ours], rows::run)?.collect::<rusqlite::Result<Vec<_>>>()?;
-    for run in &mut runs {
-        let run_id: RunId = run.run_id;
-        run.targets = rows::targets(tx, run_id)?;
+    let read = |row: &Row<'_>| {
+        Ok(Interrupted { run: rows::run(row)?, decided: row.get("decided")?, verify: row.get("verify")? })
+    };
+    let mut adopted =
+        tx.prepare(&sql)?.query_map([theirs, ours], read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    for interrupted in &mut adopted {
+        interrupted.run.targets = rows::targets(tx, interrupted.run.run_id)?;
     }
-    Ok(runs)
+    Ok(adopted)
 }

@@ -1,7 +1,7 @@
 //! Claiming an occurrence, and writing down what became of it.
 
 use calloff_core::agenda;
-use calloff_core::ids::{AccountName, BackupRef, JobName, RunId};
+use calloff_core::ids::{AccountName, BackupId, BackupRef, JobName, RunId};
 use calloff_core::outcome::{self, Outcome};
 use calloff_core::run::{RunState, Target, Trigger};
 use jiff::Timestamp;
@@ -30,6 +30,10 @@ pub struct NewRun {
     pub reason: Option<String>,
     /// The backups, in the job's order.
     pub backups: Vec<BackupRef>,
+    /// Whether it is settled that it acts; if not, its conditions are yet to be looked at.
+    pub decided: bool,
+    /// Whether its cancels are read back before it ends.
+    pub verify: bool,
 }
 
 /// Occurrences that passed while nothing could run them: one row stands for all of them.
@@ -88,6 +92,17 @@ pub enum Written {
     NoSuchRun,
 }
 
+/// How a target of a run ended.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// Its place in the run.
+    pub position: usize,
+    /// The target, with its outcome.
+    pub target: Target,
+    /// The last call made for it.
+    pub attempt: Option<Attempt>,
+}
+
 /// One HTTP call for a target.
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -137,7 +152,27 @@ impl Store {
         self.shared.writer.write(move |tx| insert_attempt(tx, run, position, &attempt)).await
     }
 
-    /// Records how a target ended, with its last attempt. The last target ends its run.
+    /// Records that a run acts, and which backup `current` stands for in it.
+    ///
+    /// # Errors
+    ///
+    /// If the record refuses it for good, or is closed.
+    pub async fn decided(&self, run: RunId, current: Option<BackupId>) -> Result<(), StoreError> {
+        let write = move |tx: &Transaction<'_>| {
+            let run = run.to_string();
+            if let Some(id) = &current {
+                tx.execute(
+                    "UPDATE targets SET backup = ?2 WHERE run_id = ?1 AND backup = ?3",
+                    params![run, id.as_str(), BackupRef::Current.as_str()],
+                )?;
+            }
+            tx.execute("UPDATE runs SET decided = 1 WHERE run_id = ?1", [run]).map(drop)
+        };
+        self.shared.writer.write(write).await
+    }
+
+    /// Records how some of a run's targets ended. With the last of them the run ends, unless it is to be kept open
+    /// for a read-back.
     ///
     /// # Errors
     ///
@@ -145,16 +180,69 @@ impl Store {
     pub async fn ended(
         &self,
         run: RunId,
-        position: usize,
-        target: Target,
-        attempt: Option<Attempt>,
+        endings: Vec<Ending>,
+        keep_open: bool,
         now: Timestamp,
     ) -> Result<Written, StoreError> {
         let write = move |tx: &Transaction<'_>| {
-            if let Some(attempt) = &attempt {
-                insert_attempt(tx, run, position, attempt)?;
+            let mut pending = None;
+            for Ending { position, target, attempt } in &endings {
+                if let Some(attempt) = attempt {
+                    insert_attempt(tx, run, *position, attempt)?;
+                }
+                pending = end_target(tx, run, *position, target)?;
+                if pending.is_none() {
+                    return Ok(Written::NoSuchRun);
+                }
             }
-            end_target(tx, run, position, &target, now)
+            match pending {
+                Some(0) if !keep_open => end_run(tx, run, now).map(Written::LastOfRun),
+                _ => Ok(Written::OneOfRun),
+            }
+        };
+        self.shared.writer.write(write).await
+    }
+
+    /// Records what reading back has shown of some targets, and ends the run if all targets have ended.
+    ///
+    /// # Errors
+    ///
+    /// If the record refuses it for good, or is closed.
+    pub async fn proved(
+        &self,
+        run: RunId,
+        targets: Vec<(usize, Target)>,
+        now: Timestamp,
+    ) -> Result<Written, StoreError> {
+        let write = move |tx: &Transaction<'_>| {
+            let run_id = run.to_string();
+            for (position, target) in &targets {
+                let updated = tx
+                    .prepare_cached(
+                        "UPDATE targets SET outcome = ?3, verified = ?4, reason = ?5, hint = ?6
+                         WHERE run_id = ?1 AND position = ?2 AND outcome IS NOT NULL",
+                    )?
+                    .execute(params![
+                        run_id,
+                        position,
+                        target.outcome.map(Outcome::as_str),
+                        target.verified,
+                        target.reason,
+                        target.hint,
+                    ])?;
+                if updated == 0 {
+                    return Ok(Written::NoSuchRun);
+                }
+            }
+            let pending: Option<i64> = tx
+                .prepare_cached("SELECT pending FROM runs WHERE run_id = ?1")?
+                .query_row([&run_id], |row| row.get(0))
+                .optional()?;
+            match pending {
+                None => Ok(Written::NoSuchRun),
+                Some(0) => end_run(tx, run, now).map(Written::LastOfRun),
+                Some(_) => Ok(Written::OneOfRun),
+            }
         };
         self.shared.writer.write(write).await
     }
@@ -207,8 +295,8 @@ fn skip_run(tx: &Transaction<'_>, run: &NewRun, why: &str, now: Timestamp) -> ru
 fn insert_run(tx: &Transaction<'_>, run: &NewRun, now: Timestamp, owner: &str) -> rusqlite::Result<bool> {
     let mut insert = tx.prepare_cached(
         "INSERT INTO runs (run_id, job, account, trigger, occurrence, due_at, state, recorded_at, started_at,
-                           reason, pending, owner)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'running', ?7, ?8, ?9, ?10, ?11)
+                           reason, pending, owner, decided, verify)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'running', ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (job, occurrence) DO NOTHING",
     )?;
     let run_id = run.run_id.to_string();
@@ -224,6 +312,8 @@ fn insert_run(tx: &Transaction<'_>, run: &NewRun, now: Timestamp, owner: &str) -
         run.reason,
         run.backups.len(),
         owner,
+        run.decided,
+        run.verify,
     ])?;
     if inserted == 0 {
         return Ok(false);
@@ -299,17 +389,17 @@ fn insert_attempt(
     Ok(())
 }
 
+/// Ends a target, and says how many of its run have not ended yet; `None` if it is not on record as under way.
 fn end_target(
     tx: &Transaction<'_>,
     run: RunId,
     position: usize,
     target: &Target,
-    now: Timestamp,
-) -> rusqlite::Result<Written> {
+) -> rusqlite::Result<Option<i64>> {
     let run_id = run.to_string();
     let ended = tx
         .prepare_cached(
-            "UPDATE targets SET outcome = ?3, verified = ?4, attempts = ?5, http_status = ?6, code = ?7,
+            "UPDATE targets SET backup = ?11, outcome = ?3, verified = ?4, attempts = ?5, http_status = ?6, code = ?7,
                                 message = ?8, reason = ?9, hint = ?10
              WHERE run_id = ?1 AND position = ?2 AND outcome IS NULL",
         )?
@@ -324,15 +414,14 @@ fn end_target(
             target.message,
             target.reason,
             target.hint,
+            target.backup.as_str(),
         ])?;
     if ended == 0 {
-        return Ok(Written::NoSuchRun);
+        return Ok(None);
     }
-    let pending: Option<i64> = tx
-        .prepare_cached("UPDATE runs SET pending = pending - 1 WHERE run_id = ?1 RETURNING pending")?
+    tx.prepare_cached("UPDATE runs SET pending = pending - 1 WHERE run_id = ?1 RETURNING pending")?
         .query_row([&run_id], |row| row.get(0))
-        .optional()?;
-    if pending == Some(0) { end_run(tx, run, now).map(Written::LastOfRun) } else { Ok(Written::OneOfRun) }
+        .optional()
 }
 
 fn end_run(tx: &Transaction<'_>, run: RunId, now: Timestamp) -> rusqlite::Result<Timestamp> {

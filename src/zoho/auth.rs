@@ -139,6 +139,17 @@ pub enum TokenError {
     },
 }
 
+impl TokenError {
+    /// The status of the endpoint's answer, its code and what happened.
+    #[must_use]
+    pub fn into_parts(self) -> (Option<u16>, Option<String>, Option<String>) {
+        match self {
+            Self::Refused { code, http_status, message } => (http_status, Some(code), Some(message)),
+            Self::NotFor { http_status, message, .. } => (http_status, None, Some(message)),
+        }
+    }
+}
+
 /// An account's tokens.
 #[derive(Debug)]
 pub struct Tokens {

@@ -165,9 +165,10 @@ impl Stage {
                 dice: surroundings.dice,
                 stop: self.stop.clone(),
                 record_within: None,
+                sightings: Arc::default(),
             },
             accounts: Arc::new(accounts),
-            retries: Arc::new(BTreeMap::new()),
+            jobs: Arc::new(BTreeMap::new()),
             default_retry: self.settings.retry,
         }
     }
@@ -200,7 +201,9 @@ impl Stage {
             tokio::time::sleep(length).await;
             stop.cancel();
         });
-        let engine = Engine::new(self.runner(), agenda, interrupted, self.settings.keep);
+        let by_name = jobs.iter().map(|job| (job.name.as_str().to_owned(), Arc::clone(job)));
+        let runner = Runner { jobs: Arc::new(by_name.collect()), ..self.runner() };
+        let engine = Engine::new(runner, agenda, interrupted, self.settings.keep);
         engine.run(beats, self.settings.grace).await;
         beating.abort();
     }

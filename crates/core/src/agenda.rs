@@ -38,12 +38,22 @@ pub struct Entry<'a> {
     pub catch_up: Duration,
     /// Whether its schedule counts.
     pub enabled: bool,
+    /// When the account's backup starts by itself, if that is known: no spread reaches up to it.
+    pub deadline: Option<Timestamp>,
 }
 
 impl<'a> From<&'a Job> for Entry<'a> {
     fn from(job: &'a Job) -> Self {
         let Job { name, schedule, jitter, catch_up, enabled, .. } = job;
-        Self { name, schedule, jitter: *jitter, catch_up: *catch_up, enabled: *enabled }
+        Self { name, schedule, jitter: *jitter, catch_up: *catch_up, enabled: *enabled, deadline: None }
+    }
+}
+
+impl Entry<'_> {
+    /// The same with a deadline.
+    #[must_use]
+    pub fn until(self, deadline: Option<Timestamp>) -> Self {
+        Self { deadline, ..self }
     }
 }
 
@@ -234,7 +244,8 @@ pub fn plausible(cursor: Timestamp, now: Timestamp) -> bool {
 /// When an occurrence becomes due: its nominal instant plus the job's share of the spread.
 ///
 /// The share is a pure function of the job's name and the occurrence, uniform from zero to less than the jitter.
-/// It is also less than the time to the next occurrence, so that occurrences become due in their own order.
+/// It is also less than the time to the next occurrence, so that occurrences become due in their own order, and less
+/// than the time to the deadline, if that is known and lies after the occurrence.
 #[must_use]
 pub fn fire_at(entry: &Entry<'_>, occurrence: Timestamp) -> Timestamp {
     let jitter = u64::try_from(entry.jitter.as_millis()).unwrap_or(u64::MAX);
@@ -242,7 +253,12 @@ pub fn fire_at(entry: &Entry<'_>, occurrence: Timestamp) -> Timestamp {
         return occurrence;
     }
     let room = entry.schedule.next(occurrence).map_or(u64::MAX, |next| milliseconds(occurrence, next));
-    let share = (u128::from(jitter.min(room)) * u128::from(dice(entry.name, occurrence))) >> 64;
+    let before_deadline = match entry.deadline {
+        Some(deadline) if deadline > occurrence => milliseconds(occurrence, deadline),
+        _ => u64::MAX,
+    };
+    let share =
+        (u128::from(jitter.min(room).min(before_deadline)) * u128::from(dice(entry.name, occurrence))) >> 64;
     let share = i64::try_from(share).unwrap_or(i64::MAX);
     occurrence.checked_add(SignedDuration::from_millis(share)).unwrap_or(Timestamp::MAX)
 }

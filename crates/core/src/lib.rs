@@ -8,6 +8,7 @@ pub mod agenda;
 pub mod breaker;
 pub mod condition;
 pub mod config;
+pub mod course;
 pub mod diagnostic;
 pub mod ids;
 pub mod live;

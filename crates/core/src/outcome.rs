@@ -84,11 +84,11 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
 }
 
-/// What a reply means for the target.
+/// What a reply means for what was asked; `T` is how that may end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Verdict<T> {
     /// It has ended.
-    End(Outcome),
+    End(T),
     /// The access token was refused: a new one may be accepted.
     TokenRefused,
     /// Worth trying again, after this long at least.
@@ -101,22 +101,42 @@ pub enum Verdict {
 /// `OpenAPI` file of v8 (envelopes). A 2xx that doesn't say SUCCESS, and a SUCCESS outside of 2xx, contradict
 /// themselves; repeating a cancel is safe, so they are tried again.
 #[must_use]
-pub fn judge_cancel(reply: &Reply) -> Verdict {
+pub fn judge_cancel(reply: &Reply) -> Verdict<Outcome> {
+    judge(reply, |answer| match (answer.status, answer.code.as_deref()?) {
+        (200..=299, "SUCCESS") => Some(Outcome::Cancelled),
+        (200..=399 | 429 | 500..=599, _) => None,
+        (_, "ALREADY_CANCELLED") => Some(Outcome::AlreadyCancelled),
+        (_, "INPROGRESS") => Some(Outcome::TooLate),
+        (_, "RESOURCE_NOT_FOUND") => Some(Outcome::NotFound),
+        _ => None,
+    })
+}
+
+/// Judges the reply to a call that reads and did not bring what was asked for; it ends in the outcome that targets
+/// have which can't do without. Reading is always safe to repeat.
+///
+/// Sources: Zoho CRM API v7 "Get data backup info", "Backup history", "Status codes".
+#[must_use]
+pub fn judge_unread(reply: &Reply) -> Verdict<Outcome> {
+    judge(reply, |_| None)
+}
+
+/// Judges a reply, once by what the endpoint itself says, then by what all of them say.
+fn judge(reply: &Reply, own: impl FnOnce(&Answer) -> Option<Outcome>) -> Verdict<Outcome> {
     let answer = match reply {
         Reply::Answer(answer) => answer,
         Reply::Fault(_) => return Verdict::Transient(None),
     };
+    if let Some(outcome) = own(answer) {
+        return Verdict::End(outcome);
+    }
     let code = answer.code.as_deref().unwrap_or_default();
     match (answer.status, code) {
-        (200..=299, "SUCCESS") => Verdict::End(Outcome::Cancelled),
         (300..=399, _) => Verdict::End(Outcome::Rejected),
         (200..=299 | 429 | 500..=599, _)
         | (_, "SUCCESS" | "INTERNAL_ERROR" | "INTERNAL_SERVER_ERROR" | "TOO_MANY_REQUESTS") => {
             Verdict::Transient(answer.retry_after)
         }
-        (_, "ALREADY_CANCELLED") => Verdict::End(Outcome::AlreadyCancelled),
-        (_, "INPROGRESS") => Verdict::End(Outcome::TooLate),
-        (_, "RESOURCE_NOT_FOUND") => Verdict::End(Outcome::NotFound),
         (_, "NO_PERMISSION" | "OAUTH_SCOPE_MISMATCH") => Verdict::End(Outcome::Denied),
         (401, _) | (_, "INVALID_TOKEN" | "INVALID_OAUTHTOKEN" | "AUTHENTICATION_FAILURE") => {
             Verdict::TokenRefused
@@ -169,7 +189,9 @@ pub fn hint(outcome: Outcome, code: Option<&str>) -> Option<&'static str> {
         (Outcome::Exhausted, _) => {
             "Zoho could not be brought to answer in time: see whether the backup still stands, then `calloff trigger` the job"
         }
-        (Outcome::Contradicted, _) => "look at the backup in Zoho: it still shows as scheduled",
+        (Outcome::Contradicted, _) => {
+            "look at the backup in Zoho: it accepted the cancel, and still shows the backup; cancel it there, or `calloff trigger` the job again"
+        }
         (Outcome::Missed, _) => {
             "find out why Calloff was down, and whether the backup ran; `catch_up` says how late a run may start"
         }
@@ -179,6 +201,30 @@ pub fn hint(outcome: Outcome, code: Option<&str>) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reading_call_is_judged_by_what_all_endpoints_say() {
+        use Outcome::{Denied, Rejected};
+        use Verdict::{End, TokenRefused, Transient};
+        #[rustfmt::skip]
+        let table = [
+            (200, "",                     Transient(None), "a 200 that is no backup"),
+            (500, "INTERNAL_ERROR",       Transient(None), "documented"),
+            (429, "TOO_MANY_REQUESTS",    Transient(None), "throttled"),
+            (401, "OAUTH_SCOPE_MISMATCH", End(Denied),     "the READ scope is missing"),
+            (403, "NO_PERMISSION",        End(Denied),     "the profile lacks the right"),
+            (401, "INVALID_TOKEN",        TokenRefused,    "expired"),
+            (404, "INVALID_URL_PATTERN",  End(Rejected),   "a wrong base or version"),
+            (400, "ALREADY_CANCELLED",    End(Rejected),   "what only a cancel is told"),
+            (302, "",                     End(Rejected),   "redirects are not followed"),
+        ];
+        for (status, code, verdict, why) in table {
+            let code = Some(code.to_owned()).filter(|code| !code.is_empty());
+            let reply = Reply::Answer(Answer { status, code, ..Answer::default() });
+            assert_eq!(judge_unread(&reply), verdict, "{why}: {reply:?}");
+        }
+        assert_eq!(judge_unread(&Reply::Fault("reset".into())), Transient(None));
+    }
 
     #[test]
     fn each_reply_to_a_cancel_has_its_verdict() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::Verdict;
 
 /// How often and how long transient failures are retried. Every value has passed validation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +39,9 @@ impl RetryPolicy {
 
 /// What happened to the last try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum Event<T> {
     /// A call was answered, or failed, and was judged.
-    Judged(Verdict),
+    Judged(Verdict<T>),
     /// No call was made: the token endpoint refused the credentials for good.
     CredentialsRefused,
     /// No call was made: no token can be had before this much time has passed.
@@ -50,27 +50,40 @@ pub enum Event {
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum Next<T> {
     /// Try again after this long.
     TryAfter(Duration),
     /// Get a new token, then try again at once.
     RenewToken,
-    /// Stop: this is the outcome.
-    Stop(Outcome),
-    /// Stop: transient failures used up what the policy allows.
+    /// Stop: it ended so.
+    Stop(T),
+    /// Stop: the credentials are refused.
+    Deny,
+    /// Stop: transient failures used up what there was.
     GiveUp(Limit),
 }
 
-/// What ran out when a target ended as `exhausted`.
+/// What ran out when something ended as `exhausted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// `max_attempts`.
     Attempts,
     /// `give_up_after`: the next attempt would have come later than that.
     Time,
+    /// The next attempt would have come when the backup itself starts, or later.
+    Deadline,
 }
 
-/// The pursuit of one target: how much of its policy is used up.
+/// Where a pursuit stands in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moment {
+    /// The time since it began.
+    pub elapsed: Duration,
+    /// The time left until the backup starts by itself, if that is known.
+    pub left: Option<Duration>,
+}
+
+/// The pursuit of one answer: how much of its policy is used up.
 #[derive(Debug, Clone)]
 pub struct Pursuit {
     policy: RetryPolicy,
@@ -91,15 +104,15 @@ impl Pursuit {
 
     /// Says what to do after `event`.
     ///
-    /// `elapsed` is the time since the pursuit began. `dice` is uniform in `0.0..1.0` ("full jitter", as in the
+    /// `dice` is uniform in `0.0..1.0` ("full jitter", as in the
     /// AWS Architecture Blog's "Exponential Backoff And Jitter"). A time that Zoho asks for is a floor, never a
     /// ceiling.
     #[must_use]
-    pub fn step(&mut self, event: Event, elapsed: Duration, dice: f64) -> Next {
+    pub fn step<T>(&mut self, event: Event<T>, at: Moment, dice: f64) -> Next<T> {
         match event {
-            Event::Judged(Verdict::End(outcome)) => Next::Stop(outcome),
-            Event::CredentialsRefused => Next::Stop(Outcome::Denied),
-            Event::Judged(Verdict::TokenRefused) if self.token_renewed => Next::Stop(Outcome::Denied),
+            Event::Judged(Verdict::End(end)) => Next::Stop(end),
+            Event::CredentialsRefused => Next::Deny,
+            Event::Judged(Verdict::TokenRefused) if self.token_renewed => Next::Deny,
             Event::Judged(Verdict::TokenRefused) => {
                 self.token_renewed = true;
                 Next::RenewToken
@@ -111,18 +124,20 @@ impl Pursuit {
                 if self.failures >= self.policy.max_attempts {
                     return Next::GiveUp(Limit::Attempts);
                 }
-                self.wait(self.failures, floor.unwrap_or_default(), elapsed, dice)
+                self.wait(self.failures, floor.unwrap_or_default(), at, dice)
             }
             Event::NoTokenFor(floor) => {
                 self.tokenless = self.tokenless.saturating_add(1);
-                self.wait(self.tokenless, floor, elapsed, dice)
+                self.wait(self.tokenless, floor, at, dice)
             }
         }
     }
 
-    fn wait(&self, failures: u32, floor: Duration, elapsed: Duration, dice: f64) -> Next {
+    fn wait<T>(&self, failures: u32, floor: Duration, at: Moment, dice: f64) -> Next<T> {
         let wait = self.policy.ceiling(failures).mul_f64(dice.clamp(0.0, 1.0)).max(floor);
-        if elapsed.saturating_add(wait) > self.policy.give_up_after {
+        if at.left.is_some_and(|left| wait >= left) {
+            Next::GiveUp(Limit::Deadline)
+        } else if at.elapsed.saturating_add(wait) > self.policy.give_up_after {
             Next::GiveUp(Limit::Time)
         } else {
             Next::TryAfter(wait)
@@ -133,9 +148,11 @@ impl Pursuit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Outcome;
 
-    const TRANSIENT: Event = Event::Judged(Verdict::Transient(None));
-    const TOKEN_REFUSED: Event = Event::Judged(Verdict::TokenRefused);
+    const TRANSIENT: Event<Outcome> = Event::Judged(Verdict::Transient(None));
+    const TOKEN_REFUSED: Event<Outcome> = Event::Judged(Verdict::TokenRefused);
+    const START: Moment = Moment { elapsed: Duration::ZERO, left: None };
 
     fn secs(n: u64) -> Duration {
         Duration::from_secs(n)
@@ -148,7 +165,7 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_ceiling_and_attempts_run_out() {
         let mut pursuit = pursuit(6);
-        let steps: Vec<Next> = (0..6).map(|_| pursuit.step(TRANSIENT, Duration::ZERO, 1.0)).collect();
+        let steps: Vec<Next<Outcome>> = (0..6).map(|_| pursuit.step(TRANSIENT, START, 1.0)).collect();
         let waits = [1, 2, 4, 5, 5].map(|n| Next::TryAfter(secs(n)));
         assert_eq!(steps[..5], waits);
         assert_eq!(steps[5], Next::GiveUp(Limit::Attempts));
@@ -156,43 +173,56 @@ mod tests {
 
     #[test]
     fn the_dice_spread_a_wait_over_its_whole_range() {
-        assert_eq!(pursuit(6).step(TRANSIENT, Duration::ZERO, 0.0), Next::TryAfter(Duration::ZERO));
-        assert_eq!(
-            pursuit(6).step(TRANSIENT, Duration::ZERO, 0.25),
-            Next::TryAfter(Duration::from_millis(250))
-        );
+        assert_eq!(pursuit(6).step(TRANSIENT, START, 0.0), Next::TryAfter(Duration::ZERO));
+        assert_eq!(pursuit(6).step(TRANSIENT, START, 0.25), Next::TryAfter(Duration::from_millis(250)));
     }
 
     #[test]
     fn what_zoho_asks_for_is_a_floor_that_max_delay_does_not_cut() {
-        let event = Event::Judged(Verdict::Transient(Some(secs(90))));
-        assert_eq!(pursuit(6).step(event, Duration::ZERO, 1.0), Next::TryAfter(secs(90)));
+        let event = Event::<Outcome>::Judged(Verdict::Transient(Some(secs(90))));
+        assert_eq!(pursuit(6).step(event, START, 1.0), Next::TryAfter(secs(90)));
     }
 
     #[test]
     fn a_wait_beyond_give_up_after_ends_the_target_at_once() {
-        let event = Event::Judged(Verdict::Transient(Some(secs(901))));
-        assert_eq!(pursuit(6).step(event, Duration::ZERO, 0.0), Next::GiveUp(Limit::Time));
-        assert_eq!(pursuit(6).step(TRANSIENT, secs(900), 1.0), Next::GiveUp(Limit::Time));
+        let event = Event::<Outcome>::Judged(Verdict::Transient(Some(secs(901))));
+        assert_eq!(pursuit(6).step(event, START, 0.0), Next::GiveUp(Limit::Time));
         assert_eq!(
-            pursuit(6).step(Event::NoTokenFor(secs(901)), Duration::ZERO, 0.0),
+            pursuit(6).step(TRANSIENT, Moment { elapsed: secs(900), left: None }, 1.0),
+            Next::GiveUp(Limit::Time)
+        );
+        assert_eq!(
+            pursuit(6).step(Event::<Outcome>::NoTokenFor(secs(901)), START, 0.0),
             Next::GiveUp(Limit::Time)
         );
     }
 
     #[test]
+    fn a_wait_into_the_start_of_the_backup_ends_the_target_at_once() {
+        let at = |left| Moment { left: Some(secs(left)), ..START };
+        assert_eq!(pursuit(6).step(TRANSIENT, at(1), 1.0), Next::GiveUp(Limit::Deadline));
+        assert_eq!(pursuit(6).step(TRANSIENT, at(2), 1.0), Next::TryAfter(secs(1)));
+        let asked = Event::<Outcome>::Judged(Verdict::Transient(Some(secs(90))));
+        assert_eq!(pursuit(6).step(asked, at(90), 0.0), Next::GiveUp(Limit::Deadline));
+        let no_token = Event::<Outcome>::NoTokenFor(secs(600));
+        assert_eq!(pursuit(6).step(no_token, at(300), 0.0), Next::GiveUp(Limit::Deadline));
+        let both = Moment { elapsed: secs(900), left: Some(secs(1)) };
+        assert_eq!(pursuit(6).step(TRANSIENT, both, 1.0), Next::GiveUp(Limit::Deadline));
+    }
+
+    #[test]
     fn a_refused_token_is_renewed_once_and_costs_no_attempt() {
         let mut pursuit = pursuit(1);
-        assert_eq!(pursuit.step(TOKEN_REFUSED, Duration::ZERO, 0.0), Next::RenewToken);
-        assert_eq!(pursuit.step(TOKEN_REFUSED, Duration::ZERO, 0.0), Next::Stop(Outcome::Denied));
+        assert_eq!(pursuit.step(TOKEN_REFUSED, START, 0.0), Next::RenewToken);
+        assert_eq!(pursuit.step(TOKEN_REFUSED, START, 0.0), Next::Deny);
     }
 
     #[test]
     fn a_token_that_was_accepted_in_between_may_expire_again() {
         let mut pursuit = pursuit(6);
-        assert_eq!(pursuit.step(TOKEN_REFUSED, Duration::ZERO, 0.0), Next::RenewToken);
-        assert_eq!(pursuit.step(TRANSIENT, Duration::ZERO, 0.0), Next::TryAfter(Duration::ZERO));
-        assert_eq!(pursuit.step(TOKEN_REFUSED, Duration::ZERO, 0.0), Next::RenewToken);
+        assert_eq!(pursuit.step(TOKEN_REFUSED, START, 0.0), Next::RenewToken);
+        assert_eq!(pursuit.step(TRANSIENT, START, 0.0), Next::TryAfter(Duration::ZERO));
+        assert_eq!(pursuit.step(TOKEN_REFUSED, START, 0.0), Next::RenewToken);
     }
 
     #[test]
@@ -200,11 +230,11 @@ mod tests {
         let mut pursuit = pursuit(1);
         for _ in 0..20 {
             assert_eq!(
-                pursuit.step(Event::NoTokenFor(secs(2)), Duration::ZERO, 0.0),
+                pursuit.step(Event::<Outcome>::NoTokenFor(secs(2)), START, 0.0),
                 Next::TryAfter(secs(2))
             );
         }
-        assert_eq!(pursuit.step(Event::CredentialsRefused, Duration::ZERO, 0.0), Next::Stop(Outcome::Denied));
+        assert_eq!(pursuit.step(Event::<Outcome>::CredentialsRefused, START, 0.0), Next::Deny);
     }
 
     #[test]
@@ -217,6 +247,9 @@ mod tests {
         };
         assert_eq!(policy.ceiling(u32::MAX), Duration::MAX);
         let mut pursuit = Pursuit::new(policy);
-        assert_eq!(pursuit.step(TRANSIENT, Duration::MAX, 0.5), Next::TryAfter(Duration::MAX.mul_f64(0.5)));
+        assert_eq!(
+            pursuit.step(TRANSIENT, Moment { elapsed: Duration::MAX, left: None }, 0.5),
+            Next::TryAfter(Duration::MAX.mul_f64(0.5))
+        );
     }
 }

@@ -26,7 +26,14 @@ fn every(period: Duration) -> Schedule {
 }
 
 fn entry<'a>(name: &'a JobName, schedule: &'a Schedule) -> Entry<'a> {
-    Entry { name, schedule, jitter: Duration::ZERO, catch_up: Duration::from_mins(15), enabled: true }
+    Entry {
+        name,
+        schedule,
+        jitter: Duration::ZERO,
+        catch_up: Duration::from_mins(15),
+        enabled: true,
+        deadline: None,
+    }
 }
 
 #[test]
@@ -256,6 +263,7 @@ proptest! {
             jitter: Duration::from_millis(jitter),
             catch_up: Duration::from_secs(catch_up),
             enabled: true,
+            deadline: None,
         };
         let (mut cursor, mut ready_since, mut now, mut latest) = (start, start, start, start);
         let mut run = BTreeSet::new();

@@ -1,0 +1,213 @@
+//! Looks at what Zoho has: the facts that conditions, `current` and read-backs are judged by.
+
+use std::time::Duration;
+
+use calloff_core::condition::{Facts, Needs, Reading};
+use calloff_core::live::LiveBackup;
+use calloff_core::outcome::{self, Outcome, Reply, Verdict};
+use calloff_core::retry::RetryPolicy;
+use jiff::Timestamp;
+
+use super::accounts::Access;
+use super::pursuit::{Bounds, Errand, Pursued, Pursuer, Spent, ran_out};
+use crate::zoho::{AccessToken, Client, HistoryPage, Read, TokenError};
+
+/// Pages of history that are read at most: two thousand rows, of a year in which backups are made once a week.
+const MOST_PAGES: u32 = 10;
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The outcome of targets that can't do without.
+    pub outcome: Outcome,
+    /// The status of the last answer.
+    pub http_status: Option<u16>,
+    /// The code of the last answer.
+    pub code: Option<String>,
+    /// Zoho's message, or what was wrong with the connection; redacted.
+    pub message: Option<String>,
+    /// What ran out, if that is why.
+    pub limit: Option<String>,
+}
+
+impl Unread {
+    /// In one clause.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let parts: Vec<&str> =
+            [&self.code, &self.message, &self.limit].into_iter().flatten().map(String::as_str).collect();
+        if parts.is_empty() { self.outcome.as_str().to_owned() } else { parts.join(": ") }
+    }
+}
+
+/// What came of a look; `None` if a stop came first.
+pub(super) type Looked<T> = Option<Result<T, Unread>>;
+
+impl Pursuer {
+    /// Reads the account's current backup; `None` inside if it has none.
+    pub(super) async fn live(
+        &self,
+        access: &Access,
+        policy: RetryPolicy,
+        spent: &mut Spent,
+    ) -> Looked<Option<LiveBackup>> {
+        self.read(access, Ask::Live, policy, spent).await.map(|read| {
+            read.map(|found| match found {
+                Found::Live(backup) => Some(backup),
+                Found::Nothing | Found::Page(_) => None,
+            })
+        })
+    }
+
+    /// When the account's newest completed backup was logged; `None` inside if its history has none.
+    async fn last_good(
+        &self,
+        access: &Access,
+        policy: RetryPolicy,
+        spent: &mut Spent,
+    ) -> Looked<Option<Timestamp>> {
+        let mut newest = None;
+        // Zoho does not document the order of the rows.
+        for number in 1..=MOST_PAGES {
+            let page = match self.read(access, Ask::History(number), policy, spent).await? {
+                Ok(Found::Page(page)) => page,
+                Ok(Found::Nothing | Found::Live(_)) => break,
+                Err(unread) => return Some(Err(unread)),
+            };
+            let good = page.rows.iter().filter(|row| row.state.as_deref() == Some("completed"));
+            newest = newest.max(good.filter_map(|row| row.log_time).max());
+            if !page.more {
+                break;
+            }
+        }
+        Some(Ok(newest))
+    }
+
+    /// Reads the facts that are needed, each once. What can't be read is among the facts as such; the first reason
+    /// comes beside them.
+    pub async fn facts(
+        &self,
+        access: &Access,
+        needs: Needs,
+        policy: RetryPolicy,
+    ) -> Option<(Facts, Option<Unread>)> {
+        self.facts_within(access, needs, policy, &mut Spent::default()).await
+    }
+
+    pub(super) async fn facts_within(
+        &self,
+        access: &Access,
+        needs: Needs,
+        policy: RetryPolicy,
+        spent: &mut Spent,
+    ) -> Option<(Facts, Option<Unread>)> {
+        let mut facts = Facts::default();
+        if needs.live {
+            match self.live(access, policy, spent).await? {
+                Ok(live) => facts.live = Reading::Read(live),
+                Err(unread) => {
+                    facts.live = Reading::Failed(unread.why());
+                    // The same account would hardly answer another question.
+                    return Some((facts, Some(unread)));
+                }
+            }
+        }
+        if needs.history {
+            match self.last_good(access, policy, spent).await? {
+                Ok(newest) => facts.last_good = Reading::Read(newest),
+                Err(unread) => {
+                    facts.last_good = Reading::Failed(unread.why());
+                    return Some((facts, Some(unread)));
+                }
+            }
+        }
+        Some((facts, None))
+    }
+
+    async fn read(&self, access: &Access, ask: Ask, policy: RetryPolicy, spent: &mut Spent) -> Looked<Found> {
+        let mut errand =
+            Reader { ask, account: access.name.as_str(), http_status: None, code: None, message: None };
+        let bounds = Bounds { policy, deadline: None };
+        let (outcome, limit) = match self.pursue(access, &mut errand, bounds, spent).await {
+            Pursued::Ended(Ok(found)) => return Some(Ok(found)),
+            Pursued::Ended(Err(outcome)) => (outcome, None),
+            Pursued::Denied => (Outcome::Denied, None),
+            Pursued::GaveUp(limit) => (Outcome::Exhausted, Some(ran_out(limit, bounds))),
+            Pursued::Stopped => return None,
+        };
+        let Reader { http_status, code, message, .. } = errand;
+        Some(Err(Unread { outcome, http_status, code, message, limit }))
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+enum Ask {
+    Live,
+    /// This page of it.
+    History(u32),
+}
+
+/// What was found.
+#[derive(Debug)]
+enum Found {
+    Live(LiveBackup),
+    Page(HistoryPage),
+    Nothing,
+}
+
+/// A reading call and its last answer.
+#[derive(Debug)]
+struct Reader<'a> {
+    ask: Ask,
+    account: &'a str,
+    http_status: Option<u16>,
+    code: Option<String>,
+    message: Option<String>,
+}
+
+impl Errand for Reader<'_> {
+    type End = Result<Found, Outcome>;
+
+    async fn call(&mut self, client: &Client, token: &AccessToken) -> Verdict<Self::End> {
+        let read = match self.ask {
+            Ask::Live => found(client.get(token).await, Found::Live),
+            Ask::History(number) => found(client.history(token, number).await, Found::Page),
+        };
+        let reply = match read {
+            Ok(found) => return Verdict::End(Ok(found)),
+            Err(reply) => reply,
+        };
+        let verdict = match outcome::judge_unread(&reply) {
+            Verdict::End(outcome) => Verdict::End(Err(outcome)),
+            Verdict::TokenRefused => Verdict::TokenRefused,
+            Verdict::Transient(asked) => Verdict::Transient(asked),
+        };
+        (self.http_status, self.code, self.message) = match reply {
+            Reply::Answer(answer) => {
+                let unreadable = || "an answer that is no backup".to_owned();
+                (Some(answer.status), answer.code, answer.message.or_else(|| Some(unreadable())))
+            }
+            Reply::Fault(fault) => (None, None, Some(fault)),
+        };
+        verdict
+    }
+
+    fn note_no_token(&mut self, error: TokenError) {
+        (self.http_status, self.code, self.message) = error.into_parts();
+    }
+
+    fn note_retry(&mut self, wait: Duration) {
+        tracing::debug!(event = "account.unread", account = self.account, asked = ?self.ask,
+            http_status = self.http_status, code = self.code, message = self.message,
+            retry_in_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    }
+}
+
+fn found<T>(read: Read<T>, wrap: impl FnOnce(T) -> Found) -> Result<Found, Reply> {
+    match read {
+        Read::Found(value) => Ok(wrap(value)),
+        Read::Nothing => Ok(Found::Nothing),
+        Read::Failed(reply) => Err(reply),
+    }
+}
