@@ -10,6 +10,7 @@ pub mod condition;
 pub mod config;
 pub mod course;
 pub mod diagnostic;
+pub mod forecast;
 pub mod ids;
 pub mod live;
 pub mod outcome;
