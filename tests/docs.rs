@@ -31,7 +31,7 @@ fn the_files_in_the_readme_are_right() {
     let blocks: Vec<&str> =
         readme.split("```toml\n").skip(1).filter_map(|block| block.split("```").next()).collect();
     let [settings, job] = blocks.as_slice() else { panic!("{} TOML files in the README", blocks.len()) };
-    let read = parse_settings("calloff.toml", settings);
+    let read = parse_settings("calloff.toml", settings, None);
     assert_eq!(read.settings.diagnostics, []);
     let name = "release-freeze".parse().unwrap();
     assert_eq!(parse_job(&name, "release-freeze.toml", job, &read.defaults).diagnostics, []);

@@ -313,10 +313,10 @@ mod tests {
     }
 
     /// Every Friday from 18:00 for 60 hours, in UTC.
-    fn freeze() -> Option<Arc<NamedWindow>> {
+    fn freeze() -> Arc<NamedWindow> {
         let opens = Schedule::cron("0 18 * * FRI", jiff::tz::TimeZone::UTC).unwrap();
         let window = Window::new(vec![Entry::Recurring { opens, lasts: Duration::from_hours(60) }]);
-        Some(Arc::new(NamedWindow { name: "freeze".into(), window }))
+        Arc::new(NamedWindow { name: "freeze".into(), window })
     }
 
     fn only(conditions: &Conditions, facts: &Facts, now: &str) -> Finding {
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_window_needs_nothing_but_the_time() {
-        let conditions = Conditions { window: freeze(), ..Conditions::default() };
+        let conditions = Conditions { window: Some(freeze()), ..Conditions::default() };
         let nothing_read = Facts::default();
         #[rustfmt::skip]
         let table = [
@@ -388,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_start_inside_the_window_is_one_before_it_closes_not_in_a_later_week() {
-        let conditions = Conditions { window: freeze(), due_in_window: true, ..Conditions::default() };
+        let conditions = Conditions { window: Some(freeze()), due_in_window: true, ..Conditions::default() };
         let (open, before) = (NOW, "2026-11-27T17:00:00Z");
         #[rustfmt::skip]
         let table = [
@@ -434,8 +434,8 @@ mod tests {
 
     #[test]
     fn all_must_hold_and_a_failure_outweighs_what_can_not_be_told() {
-        let finding = |condition, holds| Finding::new(condition, "a".into(), (holds, "b".into()));
         use Condition::{DueWithin, Status, Window};
+        let finding = |condition, holds| Finding::new(condition, "a".into(), (holds, "b".into()));
         assert_eq!(permit(&[]), Permit::Granted);
         assert_eq!(permit(&[finding(Window, Some(true)), finding(Status, Some(true))]), Permit::Granted);
         let both = [finding(Window, Some(true)), finding(Status, None), finding(DueWithin, Some(false))];

@@ -10,6 +10,7 @@ pub mod condition;
 pub mod config;
 pub mod diagnostic;
 pub mod ids;
+pub mod lint;
 pub mod live;
 pub mod outcome;
 pub mod recurrence;
