@@ -89,13 +89,13 @@ fn never_in_window(job: &Job, place: Range<usize>, from: Timestamp, problems: &m
 
 fn other_zone(job: &Job, account: &TimeZone, place: Range<usize>, from: Timestamp, problems: &mut Problems) {
     let Some(at) = lint::first_difference(&job.schedule, account, from) else { return };
-    let name = name(account);
-    let here = local(at, job.schedule.zone());
-    let there = minute(at, account);
-    let message = format!("account `{}` is in {name}: {here} is {there} there", job.account);
+    let zone = job.schedule.zone();
+    let (here, there) = (local(at, zone), minute(at, account));
+    let (own, other) = (name(zone), name(account));
+    let message = format!("account `{}` is taken to be in {other}: {here} is {there} there", job.account);
     problems.add(Code::OtherTimeZone, place, message).help(format!(
-        "write `timezone = \"{name}\"` in the job if that is what its times are meant in; or say where the account \
-         is, with `timezone` in `[accounts.{}]`",
+        "if the organisation is in {own}, write `timezone = \"{own}\"` in `[accounts.{}]`; if the job's times are \
+         meant in {other}, write `timezone = \"{other}\"` in the job",
         job.account
     ));
 }
