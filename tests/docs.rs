@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use calloff::clock::{Clock as _, SystemClock};
 use calloff::files;
 use calloff_core::config::{parse_job, parse_settings};
+use calloff_core::diagnostic::Code;
 use calloff_core::outcome::Outcome;
 
 fn root() -> PathBuf {
@@ -17,8 +18,10 @@ fn every_example_passes_check() {
     for entry in std::fs::read_dir(root().join("examples")).unwrap() {
         let config = entry.unwrap().path().join("calloff.toml");
         let report = files::check(std::slice::from_ref(&config), None, SystemClock.now());
-        let errors: Vec<_> = report.diagnostics.iter().filter(|found| found.is_error()).collect();
-        assert!(errors.is_empty(), "{errors:#?}");
+        // That clocks change is no fault of an example.
+        let found: Vec<_> =
+            report.diagnostics.iter().filter(|found| found.code != Code::ClockChange).collect();
+        assert!(found.is_empty(), "{found:#?}");
         assert!(report.jobs > 0, "{} has no job", config.display());
         checked += 1;
     }
