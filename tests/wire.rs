@@ -70,11 +70,11 @@ async fn all_four_endpoints_are_understood() {
     let wire = Wire::new(WEEKLY).await;
     let Read::Found(backup) = wire.client.get(&wire.token).await else { panic!("no backup") };
     assert_eq!(
-        (backup.id.as_ref().map(|id| id.as_str()), backup.status.as_deref()),
+        (backup.id.as_ref().map(calloff_core::ids::BackupId::as_str), backup.status.as_deref()),
         (Some("42"), Some("SCHEDULED"))
     );
     assert_eq!(backup.rrule.as_deref(), Some("RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=FR"));
-    assert_eq!(backup.scheduled_date.unwrap().to_string(), "2090-01-06T03:30:00Z");
+    assert_eq!(backup.scheduled_date.unwrap().timestamp().to_string(), "2090-01-06T03:30:00Z");
 
     let again = wire.client.schedule(&wire.token, backup.rrule.as_deref()).await;
     let Read::Failed(Reply::Answer(answer)) = again else { panic!("{again:?}") };
