@@ -29,9 +29,11 @@ pub fn never_acts(job: &Job, from: Timestamp) -> Option<NeverActs> {
     let window = acting.window?;
     let until = horizon(from);
     let next = upcoming(&acting.entry, from).filter(|next| job.enabled && next.fire_at <= until)?;
-    window.current_or_next(from)?;
     match acting.next(from, until, &mut { MOST_STEPS }) {
-        Ok(None) => Some(NeverActs { due: next.fire_at, opening: window.next_opening(from) }),
+        Ok(None) => {
+            window.current_or_next(from)?;
+            Some(NeverActs { due: next.fire_at, opening: window.next_opening(from) })
+        }
         Ok(Some(_)) | Err(OutOfSteps) => None,
     }
 }
