@@ -17,6 +17,10 @@ data_center   = "eu"
 client_id     = "1000.ABCDEF"
 client_secret = { env = "ACME_SECRET" }
 refresh_token = { env = "ACME_TOKEN" }
+
+[[windows.freeze]]
+opens = "0 18 * * FRI"
+lasts = "60h"
 "#;
 const JOB: &str = "account = \"acme\"\nbackups = [\"1\"]\n[schedule]\nevery = \"1h\"\n";
 
@@ -109,7 +113,7 @@ fn every_code_has_a_file_that_brings_it_about() {
         (Code::Duration, "jobs/a.toml", job("1h", "1 fortnight")),
         (Code::OutOfRange, "jobs/a.toml", job("1h", "1ms")),
         (Code::BadText, "jobs/a.toml", job("\"1\"", "")),
-        (Code::NotSupported, "jobs/a.toml", job("[\"1\"]", "\"current\"")),
+        (Code::NotSupported, "calloff.toml", top("control = \"x\"")),
         (Code::Contradiction, "calloff.toml", top("retry.max_delay = \"1ms\"")),
         (Code::InlineSecret, "calloff.toml", account("{ env = \"ACME_SECRET\" }", "\"x\"")),
         (Code::SecretReference, "calloff.toml", account("env = \"ACME_SECRET\"", "")),
@@ -130,6 +134,11 @@ fn every_code_has_a_file_that_brings_it_about() {
         (Code::UnknownTimeZone, "calloff.toml", account("Berlin", "Brlin")),
         (Code::NoTimeZone, "jobs/b.toml", every("cron = \"@daily\"")),
         (Code::ClockChange, "jobs/a.toml", every("cron = \"30 2 * * *\"")),
+        (Code::ClosedForGood, "calloff.toml", account("opens = \"0 18 * * FRI\"\nlasts = \"60h\"", "from = \"2025-12-24T00:00:00\"\nto = \"2025-12-25T00:00:00\"")),
+        (Code::OverlapsItself, "calloff.toml", account("60h", "200h")),
+        (Code::NeverInWindow, "jobs/a.toml", format!("{}[when]\nwindow = \"freeze\"", JOB.replace("every = \"1h\"", "cron = \"30 17 * * FRI\"")).into()),
+        (Code::Race, "jobs/a.toml", every("every = \"10m\"")),
+        (Code::OtherTimeZone, "jobs/a.toml", format!("timezone = \"Asia/Tokyo\"\n{}", JOB.replace("every = \"1h\"", "cron = \"@daily\"")).into()),
     ];
     for (code, path, contents) in &cases {
         let no_zone = CONFIG.replace("timezone = \"Europe/Berlin\"\n", "");
@@ -150,6 +159,31 @@ fn every_code_has_a_file_that_brings_it_about() {
     let covered: BTreeSet<&str> = cases.iter().map(|(code, ..)| code.as_str()).collect();
     let all: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(covered, all);
+}
+
+#[test]
+fn only_check_warns_and_a_warning_between_files_comes_last_and_once() {
+    let config = CONFIG.replace("60h", "200h");
+    let job = format!("{JOB}[when]\nwindow = \"freeze\"\n");
+    let folder = folder(&[
+        ("calloff.toml", config.as_bytes()),
+        ("jobs/a.toml", job.as_bytes()),
+        ("jobs/b/c.toml", job.replace("[\"1\"]", "\"current\"").as_bytes()),
+    ]);
+    let path = |path: &str| folder.path().join(path);
+    let twice = [path("calloff.toml"), path("")];
+    let report = files::check(&twice, None, now());
+    assert_eq!(codes(&report), [Code::OverlapsItself, Code::Race]);
+    assert!(report.is_valid());
+    let race = &report.diagnostics[1];
+    assert!(race.file.ends_with("jobs/b/c.toml") && (race.line, race.column) == (2, 11), "{race:#?}");
+    assert!(race.message.contains("jobs/a.toml` may call off the same backup"), "{race:#?}");
+    let report = files::check(&[path("jobs/b/c.toml")], None, now());
+    assert_eq!(codes(&report), [], "the other job was not read");
+
+    let loaded = files::load(&path("calloff.toml"), None);
+    assert_eq!(loaded.diagnostics, []);
+    assert!(loaded.jobs.iter().all(|job| job.place.is_none()), "what only warnings need is not kept");
 }
 
 #[test]

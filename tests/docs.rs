@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use calloff::clock::{Clock as _, SystemClock};
 use calloff::files;
 use calloff_core::config::{parse_job, parse_settings};
+use calloff_core::diagnostic::Code;
 use calloff_core::outcome::Outcome;
 
 fn root() -> PathBuf {
@@ -17,8 +18,10 @@ fn every_example_passes_check() {
     for entry in std::fs::read_dir(root().join("examples")).unwrap() {
         let config = entry.unwrap().path().join("calloff.toml");
         let report = files::check(std::slice::from_ref(&config), None, SystemClock.now());
-        let errors: Vec<_> = report.diagnostics.iter().filter(|found| found.is_error()).collect();
-        assert!(errors.is_empty(), "{errors:#?}");
+        // That clocks change is no fault of an example.
+        let found: Vec<_> =
+            report.diagnostics.iter().filter(|found| found.code != Code::ClockChange).collect();
+        assert!(found.is_empty(), "{found:#?}");
         assert!(report.jobs > 0, "{} has no job", config.display());
         checked += 1;
     }
@@ -31,7 +34,7 @@ fn the_files_in_the_readme_are_right() {
     let blocks: Vec<&str> =
         readme.split("```toml\n").skip(1).filter_map(|block| block.split("```").next()).collect();
     let [settings, job] = blocks.as_slice() else { panic!("{} TOML files in the README", blocks.len()) };
-    let read = parse_settings("calloff.toml", settings);
+    let read = parse_settings("calloff.toml", settings, None);
     assert_eq!(read.settings.diagnostics, []);
     let name = "release-freeze".parse().unwrap();
     assert_eq!(parse_job(&name, "release-freeze.toml", job, &read.defaults).diagnostics, []);

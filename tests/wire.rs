@@ -23,7 +23,7 @@ fn account(url: &str, more: &str) -> Account {
         "[accounts.acme]\napi_domain = \"{url}\"\naccounts_url = \"{url}\"\nclient_id = \"1000.A\"\n\
          client_secret = {{ env = \"A\" }}\nrefresh_token = {{ env = \"B\" }}\n{more}"
     );
-    let read = parse_settings("calloff.toml", &text);
+    let read = parse_settings("calloff.toml", &text, None);
     let settings = read.settings.value.unwrap_or_else(|| panic!("{:?}", read.settings.diagnostics));
     settings.accounts.into_values().next().unwrap()
 }

@@ -1,5 +1,6 @@
 //! `calloff check`: everything that is wrong with some files, offline.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use calloff_core::config::{JobDefaults, looks_like_settings, parse_settings};
@@ -53,13 +54,17 @@ impl Report {
     fn take(&mut self, loaded: Loaded) {
         self.files += loaded.files;
         self.jobs += loaded.jobs.len();
-        for diagnostic in loaded.diagnostics {
-            // A file may be reached by several of the paths.
-            if !self.diagnostics.contains(&diagnostic) {
-                self.diagnostics.push(diagnostic);
-            }
-        }
+        // A file may be reached by several of the paths.
+        let mut known: HashSet<_> = self.diagnostics.iter().map(identity).collect();
+        let new: Vec<bool> = loaded.diagnostics.iter().map(|found| known.insert(identity(found))).collect();
+        let new = loaded.diagnostics.into_iter().zip(new).filter_map(|(found, new)| new.then_some(found));
+        self.diagnostics.extend(new);
     }
+}
+
+/// What tells a finding from others.
+fn identity(found: &Diagnostic) -> (&str, usize, &str, &str) {
+    (&found.file, found.span.start, found.code.as_str(), &found.message)
 }
 
 fn many(count: usize, what: &str) -> String {
@@ -93,7 +98,7 @@ fn one(path: &Path, config: Option<&Path>, now: Timestamp) -> Loaded {
         let around = Around::of(path, config, now);
         let root = around.root_for(path).unwrap_or(path);
         let mut loaded = Loaded::default();
-        loaded.take(job_files(path, root), &around.defaults);
+        loaded.take(job_files(path, root), &around.defaults, Some(now));
         return loaded;
     }
     let named = path.file_name().is_some_and(|name| name == CONFIG) || config == Some(path);
@@ -106,7 +111,7 @@ fn one(path: &Path, config: Option<&Path>, now: Timestamp) -> Loaded {
         Ok(name) => {
             let mut loaded = Loaded::default();
             let files = vec![JobFile { path: path.to_owned(), name }];
-            loaded.take(Found { files, diagnostics: Vec::new() }, &around.defaults);
+            loaded.take(Found { files, diagnostics: Vec::new() }, &around.defaults, Some(now));
             loaded
         }
         Err(message) => {
@@ -131,7 +136,7 @@ impl Around {
     fn of(path: &Path, config: Option<&Path>, now: Timestamp) -> Self {
         let config = config.map(Path::to_owned).or_else(|| above(path));
         let read = config.as_deref().and_then(|config| {
-            let read = parse_settings("", &text(config, "").ok()?);
+            let read = parse_settings("", &text(config, "").ok()?, Some(now));
             Some((config, read))
         });
         let (defaults, jobs) = match read {
@@ -139,9 +144,9 @@ impl Around {
                 let jobs = config.parent().unwrap_or(Path::new("")).join(read.jobs.unwrap_or_default());
                 (read.defaults, Some(jobs))
             }
-            None => (JobDefaults::unknown(), None),
+            None => (JobDefaults::unknown(Some(now)), None),
         };
-        Self { defaults: defaults.with_warnings_from(now), jobs }
+        Self { defaults, jobs }
     }
 
     /// The part of `path` that is the folder of job files, if it goes through that.

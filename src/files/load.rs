@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use calloff_core::config::{Job, JobDefaults, ReadSettings, Settings, parse_job, parse_settings};
+use calloff_core::config::{
+    Job, JobDefaults, ReadSettings, Settings, parse_job, parse_settings, warn_of_races,
+};
 use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::JobName;
 use jiff::Timestamp;
@@ -39,17 +41,14 @@ impl Loaded {
 
 /// Reads `calloff.toml` and every job file, whatever is wrong with others of them.
 ///
-/// With `warn_from`, jobs are read with warnings of the clock changes after it.
+/// With `warn_from`, all is read with warnings of what will come after it; those that take several files to tell come
+/// last.
 #[must_use]
 pub fn load(config: &Path, warn_from: Option<Timestamp>) -> Loaded {
-    let (mut loaded, read) = settings(config);
+    let (mut loaded, read) = settings(config, warn_from);
     let Some(ReadSettings { jobs, defaults, .. }) = read else { return loaded };
-    let defaults = match warn_from {
-        Some(from) => defaults.with_warnings_from(from),
-        None => defaults,
-    };
     if let Some(folder) = jobs.map(|jobs| loaded.base.join(jobs)) {
-        loaded.take(job_files(&folder, &folder), &defaults);
+        loaded.take(job_files(&folder, &folder), &defaults, warn_from);
         loaded.jobs_folder = Some(folder);
     }
     loaded
@@ -58,16 +57,16 @@ pub fn load(config: &Path, warn_from: Option<Timestamp>) -> Loaded {
 /// Reads `calloff.toml` and no job file.
 #[must_use]
 pub fn load_settings(config: &Path) -> Loaded {
-    settings(config).0
+    settings(config, None).0
 }
 
-fn settings(config: &Path) -> (Loaded, Option<ReadSettings>) {
+fn settings(config: &Path, warn_from: Option<Timestamp>) -> (Loaded, Option<ReadSettings>) {
     let base = config.parent().unwrap_or(Path::new("")).to_owned();
     let file = shown(config);
     let mut loaded = Loaded { base, files: 1, ..Loaded::default() };
     match text(config, &file) {
         Ok(text) => {
-            let mut read = parse_settings(&file, &text);
+            let mut read = parse_settings(&file, &text, warn_from);
             loaded.settings = read.settings.value.take();
             loaded.diagnostics = std::mem::take(&mut read.settings.diagnostics);
             (loaded, Some(read))
@@ -80,11 +79,14 @@ fn settings(config: &Path) -> (Loaded, Option<ReadSettings>) {
 }
 
 impl Loaded {
-    /// Reads the job files found.
-    pub(super) fn take(&mut self, found: Found, defaults: &JobDefaults) {
+    /// Reads the job files found. `warn_from` is that of `defaults`.
+    pub(super) fn take(&mut self, found: Found, defaults: &JobDefaults, warn_from: Option<Timestamp>) {
         self.diagnostics.extend(found.diagnostics);
         for file in found.files {
             self.job(file, defaults);
+        }
+        if let Some(from) = warn_from {
+            self.diagnostics.extend(warn_of_races(&self.jobs, from));
         }
     }
 

@@ -119,7 +119,7 @@ impl Stage {
         off_by_ms: Arc<AtomicI64>,
         settings: &str,
     ) -> Self {
-        let read = parse_settings("calloff.toml", &format!("{SETTINGS}{settings}"));
+        let read = parse_settings("calloff.toml", &format!("{SETTINGS}{settings}"), None);
         let settings = read.settings.value.unwrap_or_else(|| panic!("{:?}", read.settings.diagnostics));
         let path = folder.path().join("calloff.db");
         let store = Store::open(&path, Role::Daemon, clock.now()).expect("the record can be opened");

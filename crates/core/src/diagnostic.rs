@@ -76,6 +76,16 @@ words! {
         NoTimeZone = "E045",
         /// A change of the clocks that touches a job's occurrences.
         ClockChange = "W050",
+        /// A window that never opens again.
+        ClosedForGood = "W051",
+        /// An entry of a window that opens again before it has closed.
+        OverlapsItself = "W052",
+        /// A job that is never due inside its window.
+        NeverInWindow = "W053",
+        /// Two jobs that may call off one backup at the same time.
+        Race = "W054",
+        /// A job whose local times are not those of its account.
+        OtherTimeZone = "W055",
     }
 }
 
@@ -84,7 +94,12 @@ impl Code {
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
-            Self::ClockChange => Severity::Warning,
+            Self::ClockChange
+            | Self::ClosedForGood
+            | Self::OverlapsItself
+            | Self::NeverInWindow
+            | Self::Race
+            | Self::OtherTimeZone => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -123,6 +138,21 @@ pub struct Diagnostic {
     pub quote: Option<Quote>,
 }
 
+/// A place in a file, kept for what can be said of it only when other files have been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// As [`Diagnostic::file`].
+    pub file: String,
+    /// As [`Diagnostic::span`].
+    pub span: Range<usize>,
+    /// As [`Diagnostic::line`].
+    pub line: usize,
+    /// As [`Diagnostic::column`].
+    pub column: usize,
+    /// As [`Diagnostic::quote`].
+    pub quote: Quote,
+}
+
 /// A line of a file, fit to be shown: secrets masked, control characters replaced, cut to a bearable length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
@@ -147,6 +177,14 @@ impl Diagnostic {
             help,
             quote: None,
         }
+    }
+
+    /// A finding at a place that was kept.
+    #[must_use]
+    pub fn at(code: Code, mark: &Mark, message: String, help: String) -> Self {
+        let Mark { file, span, line, column, quote } = mark.clone();
+        let (help, quote) = (Some(help), Some(quote));
+        Self { code, severity: code.severity(), file, span, line, column, message, help, quote }
     }
 
     /// Whether it makes the file unusable.

@@ -406,7 +406,7 @@ mod tests {
         let text = "timezone = \"UTC\"\n[accounts.acme]\ndata_center = \"eu\"\nclient_id = \"x\"\n\
                     client_secret = { env = \"A\" }\nrefresh_token = { env = \"B\" }\n\
                     [[windows.night]]\nopens = \"0 20 * * *\"\nlasts = \"10h\"\n";
-        parse_settings("calloff.toml", text).defaults
+        parse_settings("calloff.toml", text, None).defaults
     }
 
     fn job(name: &str, text: &str) -> Job {

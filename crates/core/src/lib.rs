@@ -12,6 +12,7 @@ pub mod course;
 pub mod diagnostic;
 pub mod forecast;
 pub mod ids;
+pub mod lint;
 pub mod live;
 pub mod outcome;
 pub mod recurrence;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use calloff_core::condition::Conditions;
 use calloff_core::config::{
     Checked, Job, JobDefaults, LogFormat, ReadSettings, SecretRef, State, parse_job, parse_settings,
 };
@@ -18,7 +19,7 @@ refresh_token = { file = "token" }
 "#;
 
 fn settings(text: &str) -> ReadSettings {
-    parse_settings("calloff.toml", text)
+    parse_settings("calloff.toml", text, None)
 }
 
 fn defaults() -> JobDefaults {
@@ -177,6 +178,7 @@ fn a_wrong_line_of_calloff_toml(#[case] line: &str, #[case] place: &str, #[case]
 #[case("data_center = \"eu\"\nconcurrency = 0", "E016 3:15")]
 #[case("data_center = \"eu\"\ntimeout = \"0s\"", "E016 3:11")]
 #[case("data_center = \"eu\"\ntime_out = \"5s\"", "E012 3:1")]
+#[case("data_center = \"eu\"\ntimezone = \"Berlin\"", "E044 3:12")]
 fn a_wrong_account(#[case] lines: &str, #[case] place: &str) {
     let text = format!(
         "[accounts.acme]\n{lines}\nclient_id = \"x\"\nclient_secret = {{ env = \"A\" }}\nrefresh_token = {{ env = \"B\" }}\n"
@@ -255,22 +257,32 @@ fn a_local_time_in_a_gap_or_fold_is_named_with_both_of_its_meanings() {
 #[case("account = \"acne\"\nbackups = [\"1\"]", &["E032 1:11"])]
 #[case("account = \"a b\"\nbackups = [\"1\"]", &["E024 1:11"])]
 #[case("account = \"acme\"\nbackups = \"1\"", &["E013 2:11"])]
-#[case("account = \"acme\"\nbackups = \"current\"", &["E018 2:11"])]
+#[case("account = \"acme\"\nbackups = \"current\"", &[])]
+#[case("account = \"acme\"\nbackups = [\"current\"]", &[])]
+#[case("account = \"acme\"\nbackups = [\"1\", \"current\"]", &["E019 2:17"])]
+#[case("account = \"acme\"\nbackups = [\"current\", \"x\"]", &["E019 2:12", "E030 2:23"])]
+#[case("account = \"acme\"\nbackups = \"currant\"", &["E013 2:11"])]
 #[case("account = \"acme\"\nbackups = []", &["E017 2:11"])]
 #[case("account = \"acme\"\nbackups = [1]", &["E013 2:12"])]
 #[case("account = \"acme\"\nbackups = [\"../../x\", \"12a\"]", &["E030 2:12", "E030 2:23"])]
 #[case("account = \"acme\"\nbackups = [\"1\", \"1\"]", &["E031 2:17"])]
 #[case("backups = [\"1\"]", &["E011 1:1"])]
-#[case("account = \"acme\"\nbackups = [\"1\"]\nverify = true", &["E018 3:10"])]
+#[case("account = \"acme\"\nbackups = [\"1\"]\nverify = true", &[])]
 #[case("account = \"acme\"\nbackups = [\"1\"]\nverify = 1", &["E013 3:10"])]
 #[case("account = \"acme\"\nbackups = [\"1\"]\nverify = false", &[])]
 #[case("account = \"acme\"\nbackups = [\"1\"]\nenabled = \"no\"", &["E013 3:11"])]
 #[case("account = \"acme\"\nbackups = [\"1\"]\ndescription = \"\\u0007\"", &["E017 3:15"])]
-#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.due_within = \"12h\"", &["E018 3:6"])]
+#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.due_within = \"12h\"", &[])]
 #[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.due_withn = \"12h\"", &["E012 3:6"])]
-#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.status = [\"SCHEDULD\"]", &["E018 3:6", "E014 3:16"])]
-#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.window = \"x\"", &["E018 3:6", "E033 3:15"])]
-#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.due_in_window = true", &["E018 3:6", "E019 3:6"])]
+#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.status = [\"SCHEDULD\"]", &["E014 3:16"])]
+#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.status = []", &["E017 3:15"])]
+#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.status = \"SCHEDULED\"", &["E013 3:15"])]
+#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.status = [\"PAYMENT_FAILED\", \"FINISHED\"]", &[])]
+#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.last_good_backup_within = \"0s\"", &["E016 3:32"])]
+#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen = 5", &["E013 3:8"])]
+#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.window = \"x\"", &["E033 3:15"])]
+#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.due_in_window = true", &["E019 3:6"])]
+#[case("account = \"acme\"\nbackups = [\"1\"]\nwhen.due_in_window = false", &[])]
 #[case("account = \"acme\"\nbackups = [\"1\"]\nhold.poll = \"0s\"", &["E018 3:1", "E019 3:1", "E016 3:13"])]
 #[case("account = \"acme\"\nbackups = [\"1\"]\nrestore.after = \"windw\"", &["E018 3:1", "E019 3:1", "E014 3:17"])]
 #[case("account = \"acme\"\nbackups = [\"1\"]\nretry.max_delay = \"10ms\"", &["E019 3:19"])]
@@ -283,11 +295,7 @@ fn a_wrong_job(#[case] lines: &str, #[case] places_wanted: &[&str]) {
 #[test]
 fn what_is_not_supported_yet_is_checked_all_the_same() {
     let text = format!(
-        "timezone = \"Europe/Berlin\"\n{ACCOUNT}\n\
-         [[windows.freeze]]\nopens = \"0 25 * * *\"\nlasts = \"0s\"\n\
-         [[windows.freeze]]\nfrom = \"2027-01-02T00:00:00\"\nto = \"2026-12-24T00:00:00\"\n\
-         [[windows.freeze]]\nfrom = \"2027-01-02T00:00:00\"\n\
-         [[windows.freeze]]\nopens = \"@daily\"\nlasts = \"1h\"\nfrom = \"2027-01-02T00:00:00\"\n\
+        "{ACCOUNT}\n\
          [http]\nlisten = \"localhost\"\ntokn = \"canary\"\n\
          [[notify]]\nwebhook = \"https://hooks.example/canary\"\non = [\"failed\", \"lost\"]\n"
     );
@@ -295,16 +303,110 @@ fn what_is_not_supported_yet_is_checked_all_the_same() {
     let codes: Vec<&str> = read.settings.diagnostics.iter().map(|found| found.code.as_str()).collect();
     #[rustfmt::skip]
     assert_eq!(codes, [
-        "E018", "E041", "E016", // windows; opens, lasts
-        "E019", "E011", "E019", // to before from; no end; both kinds
         "E018", "E027", "E012", // http
         "E018", "E020", "E014", // notify
     ]);
     assert!(!format!("{:?}", read.settings.diagnostics).contains("canary"));
-    let job_text =
-        "account = \"acme\"\nbackups = [\"1\"]\nschedule.every = \"1h\"\nwhen.window = \"freze\"\n";
-    let found = job_with(job_text, &read.defaults).diagnostics;
-    assert_eq!(found[1].help.as_deref(), Some("did you mean `freeze`?"));
+}
+
+/// Each is one entry of a window, its first line the third of the file.
+#[rstest]
+#[case("opens = \"0 18 * * FRI\"\nlasts = \"60h\"", &[])]
+#[case("opens = \"@daily\"\nlasts = \"400d\"", &[])]
+#[case("from = \"2026-12-24T00:00:00\"\nto = \"2027-01-02T00:00:00+09:00\"", &[])]
+#[case("timezone = \"Asia/Tokyo\"\nfrom = \"2026-12-24T00:00:00\"\nto = \"2026-12-24T00:00:01\"", &[])]
+#[case("opens = \"0 25 * * *\"\nlasts = \"0s\"", &["E041 3:12", "E016 4:9"])]
+#[case("from = \"2027-01-02T00:00:00\"\nto = \"2027-01-02T00:00:00\"", &["E019 4:6"])]
+#[case("from = \"2027-01-02T00:00:00\"\nto = \"2026-12-24T00:00:00\"", &["E019 4:6"])]
+#[case("from = \"2027-01-02T00:00:00\"", &["E011 2:1"])]
+#[case("to = \"2027-01-02T00:00:00\"", &["E011 2:1"])]
+#[case("opens = \"@daily\"", &["E011 2:1"])]
+#[case("lasts = \"1h\"", &["E011 2:1"])]
+#[case("", &["E011 2:1"])]
+#[case("opens = \"@daily\"\nlasts = \"1h\"\nfrom = \"2027-01-02T00:00:00\"", &["E019 2:1"])]
+#[case("opens = \"@daily\"\nfrom = \"2027-01-02T00:00:00\"", &["E019 2:1"])]
+#[case("opens = \"@daily\"\nlasts = \"1h\"\ntimezone = \"Mars\"", &["E044 5:12"])]
+#[case("open = \"@daily\"\nlasts = \"1h\"", &["E011 2:1", "E012 3:1"])]
+#[case("from = \"2026-10-25T02:30:00\"\nto = \"2026-10-26\"", &["E043 3:8", "E042 4:6"])]
+fn an_entry_of_a_window(#[case] lines: &str, #[case] wanted: &[&str]) {
+    let text = format!("timezone = \"Europe/Berlin\"\n[[windows.freeze]]\n{lines}\n{ACCOUNT}");
+    let read = settings(&text);
+    assert_eq!(places(&read.settings.diagnostics), wanted, "{:#?}", read.settings.diagnostics);
+    // A window that is wrong is one all the same: the job that names it is not to blame.
+    let named = "account = \"acme\"\nbackups = [\"1\"]\nschedule.every = \"1h\"\nwhen.window = \"freeze\"\n";
+    let job = job_with(named, &read.defaults);
+    assert_eq!(job.diagnostics, []);
+    let window = job.value.unwrap().when.window.unwrap();
+    assert_eq!(window.name, "freeze");
+}
+
+#[rstest]
+#[case("windows = 5", "E013 1:11")]
+#[case("windows.freeze = 5", "E013 1:18")]
+#[case("windows.freeze = { opens = \"@daily\", lasts = \"1h\" }", "E013 1:18")]
+#[case("windows.freeze = []", "E017 1:18")]
+#[case("windows.freeze = [5]", "E013 1:19")]
+#[case("windows.\"a b\" = [{ opens = \"@hourly\", lasts = \"1h\", timezone = \"UTC\" }]", "E024 1:9")]
+#[case("windows.freeze = [{ opens = \"@hourly\", lasts = \"1h\" }]", "E045 1:29")]
+fn a_wrong_window(#[case] line: &str, #[case] place: &str) {
+    let read = settings(&format!("{line}\n{ACCOUNT}")).settings;
+    assert_eq!(places(&read.diagnostics), [place], "{:#?}", read.diagnostics);
+}
+
+#[test]
+fn a_window_that_is_not_there_is_an_error_unless_the_windows_cannot_be_told() {
+    let text = "account = \"acme\"\nbackups = [\"1\"]\nschedule.every = \"1h\"\nwhen.window = \"freze\"\n";
+    let windows = "[[windows.freeze]]\nfrom = \"2026-12-24T00:00:00Z\"\nto = \"2026-12-25T00:00:00Z\"\n";
+    let found = job_with(text, &settings(&format!("{windows}{ACCOUNT}")).defaults).diagnostics;
+    assert_eq!(only(&found).help.as_deref(), Some("did you mean `freeze`?"));
+    assert_eq!(places(&found), ["E033 4:15"]);
+    let found = job(text).diagnostics;
+    assert_eq!(only(&found).help.as_deref(), Some("add `[[windows.NAME]]` to calloff.toml"));
+    for defaults in [JobDefaults::unknown(None), settings("windows = 5").defaults, settings("=").defaults] {
+        assert_eq!(job_with(text, &defaults).diagnostics, []);
+    }
+}
+
+#[test]
+fn conditions_are_read_and_none_is_there_that_was_not_written() {
+    let windows = "[[windows.freeze]]\nfrom = \"2026-12-24T00:00:00Z\"\nto = \"2026-12-25T00:00:00Z\"\n";
+    let defaults = settings(&format!("{windows}{ACCOUNT}")).defaults;
+    let read = |when: &str| {
+        let text = format!("account = \"acme\"\nbackups = \"current\"\nschedule.every = \"1h\"\n{when}");
+        let checked = job_with(&text, &defaults);
+        assert_eq!(checked.diagnostics, []);
+        checked.value.unwrap()
+    };
+    let plain = read("");
+    assert_eq!((plain.when, plain.verify), (Conditions::default(), true));
+    assert_eq!(plain.backups, [BackupRef::Current]);
+    let when = read(
+        "verify = false\n[when]\nwindow = \"freeze\"\nstatus = [\"SCHEDULED\", \"FINISHED\"]\n\
+         due_within = \"12h\"\ndue_in_window = true\nlast_good_backup_within = \"8d\"\n",
+    )
+    .when;
+    assert_eq!(when.window.as_ref().map(|window| window.name.as_str()), Some("freeze"));
+    assert!(when.window.unwrap().window.contains("2026-12-24T12:00:00Z".parse().unwrap()));
+    assert_eq!(when.status, Some(vec!["SCHEDULED".to_owned(), "FINISHED".to_owned()]));
+    assert_eq!((when.due_within, when.due_in_window), (Some(Duration::from_hours(12)), true));
+    assert_eq!(when.last_good_backup_within, Some(Duration::from_hours(8 * 24)));
+}
+
+#[rstest]
+#[case("", "", None)]
+#[case("Europe/Berlin", "", Some("Europe/Berlin"))]
+#[case("Europe/Berlin", "Asia/Tokyo", Some("Asia/Tokyo"))]
+#[case("", "Asia/Tokyo", Some("Asia/Tokyo"))]
+fn an_account_is_in_its_own_time_zone_or_else_in_that_of_calloff_toml(
+    #[case] top: &str,
+    #[case] own: &str,
+    #[case] wanted: Option<&str>,
+) {
+    let key = |zone: &str| if zone.is_empty() { String::new() } else { format!("timezone = \"{zone}\"\n") };
+    let read = settings(&format!("{}{ACCOUNT}{}", key(top), key(own))).settings;
+    assert_eq!(read.diagnostics, []);
+    let zone = read.value.unwrap().accounts["acme"].timezone.clone();
+    assert_eq!(zone.as_ref().and_then(|zone| zone.iana_name()), wanted);
 }
 
 #[test]
@@ -376,7 +478,8 @@ fn a_hundred_findings_of_a_file_are_shown_and_the_others_counted() {
 #[test]
 fn a_clock_change_that_touches_a_job_is_a_warning_and_no_error() {
     let from = "2026-10-01T00:00:00Z".parse().unwrap();
-    let defaults = defaults().with_warnings_from(from);
+    let text = format!("timezone = \"Europe/Berlin\"\n{ACCOUNT}");
+    let defaults = parse_settings("calloff.toml", &text, Some(from)).defaults;
     let text = "account = \"acme\"\nbackups = [\"1\"]\n[schedule]\ncron = \"30 2 * * *\"\n";
     let checked = job_with(text, &defaults);
     assert!(checked.value.is_some());
@@ -401,9 +504,16 @@ fn examples() -> Vec<&'static str> {
 #[test]
 fn the_documented_example_is_right() {
     let [calloff, freeze] = examples()[..] else { panic!("two examples") };
-    let read = settings(calloff);
+    let from = "2026-11-24T00:00:00Z".parse().unwrap();
+    let read = parse_settings("calloff.toml", calloff, Some(from));
     assert_eq!(read.settings.diagnostics, []);
-    assert_eq!(job_with(freeze, &read.defaults).diagnostics, []);
+    let job = job_with(freeze, &read.defaults);
+    assert_eq!(job.diagnostics, []);
+    let when = job.value.unwrap().when;
+    assert!(
+        when.window.is_some() && when.status.is_some() && when.due_within.is_some() && when.due_in_window
+    );
+    assert!(when.last_good_backup_within.is_some());
 }
 
 /// A key of the documentation's tables.

@@ -26,6 +26,7 @@ kanarienvogel
 kanarienvogel"""
 concurrency   = 10
 timeout       = "30s"
+timezone      = "Asia/Tokyo"
 
 [accounts.other]
 api_domain    = "https://me:kanarienvogel@a.example"
@@ -39,6 +40,7 @@ text = "kanarienvogel"
 [[windows.release-freeze]]
 opens = "0 18 * * FRI"
 lasts = "60h"
+timezone = "America/New_York"
 [[windows.release-freeze]]
 from = "2026-12-24T00:00:00"
 to   = "2027-01-02T00:00:00+01:00"
@@ -99,12 +101,12 @@ after = "window"
 "#;
 
 fn read_both(text: &str) -> Vec<Diagnostic> {
-    let read = parse_settings("calloff.toml", text);
+    let from = "2026-01-01T00:00:00Z".parse().expect("an instant");
+    let read = parse_settings("calloff.toml", text, Some(from));
     assert_eq!(read.settings.value.is_none(), read.settings.diagnostics.iter().any(Diagnostic::is_error));
     let name = JobName::parse("any").expect("a job name");
     let mut found = read.settings.diagnostics;
-    let from = "2026-01-01T00:00:00Z".parse().expect("an instant");
-    for defaults in [read.defaults.with_warnings_from(from), JobDefaults::unknown(), JobDefaults::default()] {
+    for defaults in [read.defaults, JobDefaults::unknown(Some(from)), JobDefaults::default()] {
         let job = parse_job(&name, "jobs/any.toml", text, &defaults);
         assert_eq!(job.value.is_none(), job.diagnostics.iter().any(Diagnostic::is_error));
         found.extend(job.diagnostics);
@@ -265,7 +267,7 @@ fn what_looks_like_a_secret_is_masked_wherever_it_stands() {
 #[test]
 fn a_good_reference_is_shown() {
     let found =
-        parse_settings("calloff.toml", "[accounts.a]\nclient_secret = { env = \"A\", file = \"b\" }\n");
+        parse_settings("calloff.toml", "[accounts.a]\nclient_secret = { env = \"A\", file = \"b\" }\n", None);
     let quote = found
         .settings
         .diagnostics

@@ -11,16 +11,23 @@ use crate::diagnostic::Code;
 use crate::live::STATUSES;
 use crate::window::Window;
 
+/// What `[when]` comes to.
+pub(super) struct When {
+    pub(super) conditions: Conditions,
+    /// Where the window's name stands, if it has one.
+    pub(super) window: Option<Range<usize>>,
+}
+
 /// Reads the three tables; `windows` are those there are, if they can be told.
 pub(super) fn conditions(
     root: &mut Table<'_>,
     windows: Option<&Windows>,
     problems: &mut Problems,
-) -> Option<Conditions> {
+) -> Option<When> {
     let (when_value, hold_value, restore_value) =
         (root.take("when"), root.take("hold"), root.take("restore"));
-    let (conditions, has_window) =
-        when_value.map_or((Some(Conditions::default()), false), |value| when(&value, windows, problems));
+    let (conditions, window, has_window) = when_value
+        .map_or((Some(Conditions::default()), None, false), |value| when(&value, windows, problems));
     if let Some(value) = hold_value {
         hold(&value, problems);
         if !has_window {
@@ -33,7 +40,7 @@ pub(super) fn conditions(
             no_window(value.key_span(), "`restore` comes when a window closes", problems);
         }
     }
-    conditions
+    Some(When { conditions: conditions?, window })
 }
 
 fn no_window(span: Range<usize>, what: &str, problems: &mut Problems) {
@@ -43,9 +50,13 @@ fn no_window(span: Range<usize>, what: &str, problems: &mut Problems) {
         .absence();
 }
 
-/// Reads `[when]`, and says whether it names a window, be it a wrong one.
-fn when(value: &Value<'_>, windows: Option<&Windows>, problems: &mut Problems) -> (Option<Conditions>, bool) {
-    let Some(mut table) = value.table(problems, "`[when]`".into()) else { return (None, true) };
+/// Reads `[when]`, and says where it names a window, and whether it may, be it a wrong one.
+fn when(
+    value: &Value<'_>,
+    windows: Option<&Windows>,
+    problems: &mut Problems,
+) -> (Option<Conditions>, Option<Range<usize>>, bool) {
+    let Some(mut table) = value.table(problems, "`[when]`".into()) else { return (None, None, true) };
     let window_value = table.take("window");
     let window = optional(window_value.as_ref(), |value| window(value, windows, problems));
     let status = optional(table.take("status").as_ref(), |value| statuses(value, problems));
@@ -68,7 +79,9 @@ fn when(value: &Value<'_>, windows: Option<&Windows>, problems: &mut Problems) -
             last_good_backup_within: last_good_backup_within?,
         })
     })();
-    (conditions, window_value.is_some())
+    let place = window_value.map(|value| value.span());
+    let has_window = place.is_some();
+    (conditions, place, has_window)
 }
 
 /// What a key that may be absent comes to: `None` if it is there and wrong.

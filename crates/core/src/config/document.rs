@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::quote::Lines;
 use super::reader::{Problem, Problems, Table};
 use super::secret::{hidden, redacted};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Mark};
 
 /// The diagnostics shown of one file; the last one counts the others.
 const MOST_SHOWN: usize = 100;
@@ -40,6 +40,14 @@ impl<'t> Document<'t> {
     /// Whether it is valid TOML.
     pub(super) fn is_valid(&self) -> bool {
         self.syntax.is_empty()
+    }
+
+    /// A place in it, to be kept.
+    pub(super) fn mark(&self, span: Range<usize>) -> Mark {
+        let lines = Lines::new(self.text);
+        let (line, column) = lines.position(span.start);
+        let hidden = hidden(self.text, self.root.get_ref(), self.is_valid());
+        Mark { file: self.file.to_owned(), line, column, quote: lines.quote(&span, &hidden), span }
     }
 
     /// The diagnostics, in the order of the file.

@@ -33,6 +33,11 @@ pub(super) fn instant(value: &Value<'_>, zone: &Fallback, problems: &mut Problem
     instant
 }
 
+/// Whether it is one without an offset.
+pub(super) fn is_local(value: &Value<'_>) -> bool {
+    value.as_text().is_some_and(|text| parse(text).is_ok_and(|(_, offset)| offset.is_none()))
+}
+
 /// The local time and the offset, or what is wrong.
 fn parse(text: &str) -> Result<(DateTime, Option<Offset>), &'static str> {
     let pieces = Pieces::parse(text).map_err(|_| "is no date and time")?;

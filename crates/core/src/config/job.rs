@@ -10,6 +10,7 @@ use super::reader::{Problems, Value, bare, did_you_mean, listed};
 use super::retry::retry;
 use super::settings::JobDefaults;
 use super::timing::timing;
+use super::warnings::{self, Places};
 use crate::diagnostic::Code;
 use crate::ids::{AccountName, BackupRef, JobName};
 
@@ -33,9 +34,10 @@ pub fn parse_job(name: &JobName, file: &str, text: &str, defaults: &JobDefaults)
             "write `account = \"NAME\"`, of an `[accounts.NAME]` in calloff.toml",
         )
         .and_then(|value| account(&value, defaults, &mut problems));
-    let backups =
-        root.require("backups", &mut problems, BACKUPS_HELP).and_then(|value| backups(&value, &mut problems));
-    let zone = defaults.zone.overridden(root.take("timezone").as_ref(), &mut problems);
+    let backups_value = root.require("backups", &mut problems, BACKUPS_HELP);
+    let backups = backups_value.as_ref().and_then(|value| backups(value, &mut problems));
+    let zone_value = root.take("timezone");
+    let zone = defaults.zone.overridden(zone_value.as_ref(), &mut problems);
     let enabled = root.take("enabled").map_or(Some(true), |value| value.flag(&mut problems));
     let verify = root.take("verify").map_or(Some(true), |value| value.flag(&mut problems));
     let timing = root
@@ -46,8 +48,11 @@ pub fn parse_job(name: &JobName, file: &str, text: &str, defaults: &JobDefaults)
     root.finish(&mut problems);
 
     let job = (|| {
-        let timing = timing?;
-        Some(Job {
+        let (timing, when) = (timing?, when?);
+        // Of times whose zone can't be told there is nothing to warn of.
+        let warn_from = defaults.warn_from.filter(|_| timing.local.is_none() || !zone.is_unreadable());
+        let place = warn_from.zip(backups_value).map(|(_, value)| document.mark(value.span()));
+        let job = Job {
             name: name.clone(),
             description: description?,
             account: account?,
@@ -56,10 +61,16 @@ pub fn parse_job(name: &JobName, file: &str, text: &str, defaults: &JobDefaults)
             schedule: timing.schedule,
             jitter: timing.jitter,
             catch_up: timing.catch_up,
-            when: when?,
+            when: when.conditions,
             verify: verify?,
             retry: retry?,
-        })
+            place: place.map(Box::new),
+        };
+        let zone = timing.local.map(|local| zone_value.as_ref().map_or(local, Value::span));
+        if let Some(from) = warn_from {
+            warnings::of_job(&job, Places { zone, window: when.window }, from, defaults, &mut problems);
+        }
+        Some(job)
     })();
     Checked::new(job, document.conclude(problems))
 }
@@ -85,11 +96,11 @@ fn account(value: &Value<'_>, defaults: &JobDefaults, problems: &mut Problems) -
             return None;
         }
     };
-    let Some(known) = defaults.accounts.as_ref().filter(|known| !known.contains(&name)) else {
+    let Some(known) = defaults.accounts.as_ref().filter(|known| !known.contains_key(&name)) else {
         return Some(name);
     };
-    let help = did_you_mean(text, known.iter().map(AccountName::as_str)).unwrap_or_else(|| {
-        format!("calloff.toml has {}", listed(known.iter().map(AccountName::as_str).take(10)))
+    let help = did_you_mean(text, known.keys().map(AccountName::as_str)).unwrap_or_else(|| {
+        format!("calloff.toml has {}", listed(known.keys().map(AccountName::as_str).take(10)))
     });
     problems
         .add(

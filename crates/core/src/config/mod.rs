@@ -20,6 +20,7 @@ mod settings;
 mod state;
 mod timing;
 mod url;
+mod warnings;
 mod windows;
 mod zone;
 
@@ -31,3 +32,4 @@ pub use model::{
 };
 pub use reader::did_you_mean;
 pub use settings::{JobDefaults, ReadSettings, looks_like_settings, parse_settings};
+pub use warnings::warn_of_races;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::condition::Conditions;
+use crate::diagnostic::Mark;
 use crate::ids::{AccountName, BackupRef, JobName};
 use crate::retry::RetryPolicy;
 use crate::schedule::Schedule;
@@ -170,4 +171,6 @@ pub struct Job {
     pub verify: bool,
     /// How transient failures are retried.
     pub retry: RetryPolicy,
+    /// Where `backups` stands in its file; kept only of a file that was read with warnings.
+    pub place: Option<Box<Mark>>,
 }

@@ -1,10 +1,11 @@
 //! `calloff.toml`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::account::account;
 use super::document::Document;
@@ -28,26 +29,25 @@ const GRACE: Duration = Duration::from_secs(20);
 /// are found in one go; what could not be read is not held against a job.
 #[derive(Debug, Clone, Default)]
 pub struct JobDefaults {
-    /// The accounts, the wrong ones included; `None` if they can't be told.
-    pub(super) accounts: Option<BTreeSet<AccountName>>,
+    /// The accounts and their time zones, the wrong ones included; `None` if they can't be told.
+    pub(super) accounts: Option<Zones>,
     /// The windows, likewise.
     pub(super) windows: Option<Windows>,
     pub(super) zone: Fallback,
     pub(super) retry: RetryPolicy,
+    /// The instant from which jobs are warned of what will come; `None` if they are not warned.
     pub(super) warn_from: Option<Timestamp>,
 }
 
-impl JobDefaults {
-    /// For job files without a `calloff.toml`: nothing that it might say is missed.
-    #[must_use]
-    pub fn unknown() -> Self {
-        Self { zone: Fallback::Unreadable, ..Self::default() }
-    }
+/// The accounts' names, each with the account's time zone if it is known.
+type Zones = BTreeMap<AccountName, Option<TimeZone>>;
 
-    /// Has jobs read with warnings of the clock changes that touch them in the 13 months after `from`.
+impl JobDefaults {
+    /// For job files without a `calloff.toml`: nothing that it might say is missed. `warn_from` is as for
+    /// [`parse_settings`].
     #[must_use]
-    pub fn with_warnings_from(self, from: Timestamp) -> Self {
-        Self { warn_from: Some(from), ..self }
+    pub fn unknown(warn_from: Option<Timestamp>) -> Self {
+        Self { zone: Fallback::Unreadable, warn_from, ..Self::default() }
     }
 }
 
@@ -70,8 +70,10 @@ pub struct ReadSettings {
 }
 
 /// Reads `calloff.toml`; `file` is what diagnostics call it.
+///
+/// With `warn_from` it and its jobs are read with warnings of what will come in the 13 months after that instant.
 #[must_use]
-pub fn parse_settings(file: &str, text: &str) -> ReadSettings {
+pub fn parse_settings(file: &str, text: &str, warn_from: Option<Timestamp>) -> ReadSettings {
     let document = Document::parse(file, text);
     let mut problems = Problems::default();
     let mut root = document.root("calloff.toml");
@@ -80,13 +82,13 @@ pub fn parse_settings(file: &str, text: &str) -> ReadSettings {
     let state =
         root.take("state").map_or(Some(State::Sqlite(STATE.into())), |value| state(&value, &mut problems));
     let zone = Fallback::read(root.take("timezone").as_ref(), &mut problems);
-    let (names, accounts) = accounts(&mut root, &zone, &mut problems);
+    let (zones, accounts) = accounts(&mut root, &zone, &mut problems);
     let retry = retry(root.take("retry").as_ref(), RetryPolicy::default(), &mut problems);
     let log = log(root.take("log").as_ref(), &mut problems);
     let keep = keep(root.take("retention").as_ref(), &mut problems);
     let hour = Span::from(Duration::ZERO).to(Duration::from_hours(1));
     let grace = root.take("grace").map_or(Some(GRACE), |value| value.duration(&mut problems, hour));
-    let windows = windows(root.take("windows").as_ref(), &zone, &mut problems);
+    let windows = windows(root.take("windows").as_ref(), &zone, warn_from, &mut problems);
     unsupported(&mut root, &mut problems);
     root.finish(&mut problems);
 
@@ -106,11 +108,11 @@ pub fn parse_settings(file: &str, text: &str) -> ReadSettings {
         settings: Checked::new(settings, document.conclude(problems)),
         jobs,
         defaults: JobDefaults {
-            accounts: names.filter(|_| complete),
+            accounts: zones.filter(|_| complete),
             windows: windows.filter(|_| complete),
             zone: if complete { zone } else { known(zone) },
             retry: retry.unwrap_or_default(),
-            warn_from: None,
+            warn_from,
         },
     }
 }
@@ -120,30 +122,31 @@ fn known(zone: Fallback) -> Fallback {
     if let Fallback::None = zone { Fallback::Unreadable } else { zone }
 }
 
-/// The accounts' names, the wrong accounts' included, and the accounts if all are right.
+/// The accounts' names and zones, the wrong accounts' included, and the accounts if all are right.
 fn accounts(
     root: &mut Table<'_>,
     zone: &Fallback,
     problems: &mut Problems,
-) -> (Option<BTreeSet<AccountName>>, Option<BTreeMap<AccountName, Account>>) {
+) -> (Option<Zones>, Option<BTreeMap<AccountName, Account>>) {
     const HELP: &str = "add a table `[accounts.NAME]` with where the account is and its credentials";
     let Some(value) = root.require("accounts", problems, HELP) else { return (None, None) };
     let Some(table) = value.table(problems, "`[accounts.NAME]`".into()) else { return (None, None) };
-    let mut names = Some(BTreeSet::new());
+    let mut zones = Some(Zones::new());
     let mut accounts = Some(BTreeMap::new());
     let mut any = false;
     for (name, span, value) in table.entries() {
         any = true;
         let read = match AccountName::parse(name) {
             Ok(name) => {
-                if let Some(names) = &mut names {
-                    names.insert(name.clone());
+                let account = account(name.clone(), &value, zone, problems);
+                if let Some(zones) = &mut zones {
+                    zones.insert(name, account.as_ref().and_then(|account| account.timezone.clone()));
                 }
-                account(name, &value, zone, problems)
+                account
             }
             Err(error) => {
                 problems.add(Code::Name, span, error.to_string()).help("rename it");
-                names = None;
+                zones = None;
                 None
             }
         };
@@ -156,7 +159,7 @@ fn accounts(
         problems.add(Code::MissingKey, value.key_span(), "`accounts` has no account").help(HELP).absence();
         return (None, None);
     }
-    (names, accounts)
+    (zones, accounts)
 }
 
 fn log(value: Option<&Value<'_>>, problems: &mut Problems) -> Option<LogSettings> {

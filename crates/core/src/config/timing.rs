@@ -6,14 +6,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::instant::instant;
+use super::instant::{instant, is_local};
 use super::reader::{Problems, Span, Table, Value, listed};
 use super::zone::Fallback;
 use crate::diagnostic::Code;
+use crate::lint::horizon;
 use crate::schedule::Schedule;
 
-/// 13 months: a job that is due once a year is warned of before its time.
-const LOOK_AHEAD: Duration = Duration::from_hours(24 * 396);
 const CATCH_UP: Duration = Duration::from_mins(15);
 const SCHEDULE_HELP: &str = "write one of `cron = \"30 17 * * FRI\"`, `at = \"2026-12-24T17:30:00\"` and \
                              `every = \"10m\"`";
@@ -21,6 +20,8 @@ const SCHEDULE_HELP: &str = "write one of `cron = \"30 17 * * FRI\"`, `at = \"20
 /// When a job is due.
 pub(super) struct Timing {
     pub(super) schedule: Schedule,
+    /// Where the local time stands that the schedule is read from, if it is.
+    pub(super) local: Option<Range<usize>>,
     pub(super) jitter: Duration,
     pub(super) catch_up: Duration,
 }
@@ -33,13 +34,14 @@ pub(super) fn timing(
     problems: &mut Problems,
 ) -> Option<Timing> {
     let mut table = value.table(problems, "`[schedule]`".into())?;
-    let schedule = schedule(&mut table, zone, warn_from, problems);
+    let read = schedule(&mut table, zone, warn_from, problems);
     let week = Span::from(Duration::ZERO).to(Duration::from_hours(24 * 7));
     let jitter = table.take("jitter").map_or(Some(Duration::ZERO), |value| value.duration(problems, week));
     let ever = Span::from(Duration::ZERO);
     let catch_up = table.take("catch_up").map_or(Some(CATCH_UP), |value| value.duration(problems, ever));
     table.finish(problems);
-    Some(Timing { schedule: schedule?, jitter: jitter?, catch_up: catch_up? })
+    let (schedule, local) = read?;
+    Some(Timing { schedule, local, jitter: jitter?, catch_up: catch_up? })
 }
 
 fn schedule(
@@ -47,7 +49,7 @@ fn schedule(
     zone: &Fallback,
     warn_from: Option<Timestamp>,
     problems: &mut Problems,
-) -> Option<Schedule> {
+) -> Option<(Schedule, Option<Range<usize>>)> {
     let cron_value = table.take("cron");
     let at = table.take("at");
     let every = table.take("every");
@@ -73,12 +75,16 @@ fn schedule(
         let zone = zone.for_local(&value, problems);
         let schedule = cron(&value, zone, problems)?;
         clock_changes(&schedule, &value, warn_from, problems);
-        Some(schedule)
+        let local = schedule.follows_clocks().then(|| value.span());
+        Some((schedule, local))
     });
-    let at = at.and_then(|value| Some(Schedule::at(instant(&value, zone, problems)?, zone.or_utc())));
+    let at = at.and_then(|value| {
+        let schedule = Schedule::at(instant(&value, zone, problems)?, zone.or_utc());
+        Some((schedule, is_local(&value).then(|| value.span())))
+    });
     let second = Span::from(Duration::from_secs(1));
-    let every =
-        every.and_then(|value| Some(Schedule::every(value.duration(problems, second)?, zone.or_utc())));
+    let every = every
+        .and_then(|value| Some((Schedule::every(value.duration(problems, second)?, zone.or_utc()), None)));
     if several { None } else { cron.or(at).or(every) }
 }
 
@@ -98,8 +104,7 @@ pub(super) fn cron(value: &Value<'_>, zone: Option<TimeZone>, problems: &mut Pro
 /// Warns of the clock changes that touch the schedule.
 fn clock_changes(schedule: &Schedule, cron: &Value<'_>, from: Option<Timestamp>, problems: &mut Problems) {
     let Some(from) = from else { return };
-    let until = from.checked_add(LOOK_AHEAD).unwrap_or(Timestamp::MAX);
-    for warning in schedule.dst_warnings(from, until) {
+    for warning in schedule.dst_warnings(from, horizon(from)) {
         problems
             .add(Code::ClockChange, cron.span(), warning.to_string())
             .help("choose another time of day if that matters");

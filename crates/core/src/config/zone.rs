@@ -41,6 +41,11 @@ impl Fallback {
         }
     }
 
+    /// Whether there is one that could not be read.
+    pub(super) fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Unreadable)
+    }
+
     /// The zone for a schedule that needs none to be understood.
     pub(super) fn or_utc(&self) -> TimeZone {
         match self {

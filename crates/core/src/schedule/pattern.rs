@@ -60,6 +60,12 @@ impl Pattern {
         self.hours.count_ones() == 24
     }
 
+    /// Whether every date matches. In 28 years there are months of every shape.
+    pub(super) fn has_every_date(&self) -> bool {
+        const DAYS: u64 = 28 * 365 + 7;
+        self.dates_between(Date::constant(2000, 1, 1), Date::constant(2028, 1, 1)) == DAYS
+    }
+
     /// The first match at or after `from`. Fractions of a second in `from` must be zero.
     pub(super) fn at_or_after(&self, from: DateTime) -> Option<DateTime> {
         self.first(from, Date::MAX)

@@ -129,6 +129,19 @@ impl Schedule {
         }
     }
 
+    /// Whether it is a cron schedule that would mean other instants in another zone.
+    ///
+    /// A cadence through all hours of all days, such as `*/10 * * * *`, is taken to mean the same everywhere.
+    #[must_use]
+    pub fn follows_clocks(&self) -> bool {
+        match &self.kind {
+            Kind::At(_) | Kind::Every(_) => false,
+            Kind::Cron(pattern) => {
+                pattern.is_fixed() || !pattern.has_every_hour() || !pattern.has_every_date()
+            }
+        }
+    }
+
     /// Kind, expression and zone as one line of text: the same as long as the schedule is.
     ///
     /// It is kept with the record, to notice that a job's schedule was edited.

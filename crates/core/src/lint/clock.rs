@@ -1,0 +1,35 @@
+//! Local times that are read in one time zone, and may be meant in another.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::horizon;
+use crate::schedule::Schedule;
+
+/// The first occurrence in the 13 months after `from` at which clocks in `other` show another time than those of the
+/// schedule's own zone.
+///
+/// A zone's offset is constant between its transitions, so it is compared once for each of them.
+#[must_use]
+pub fn first_difference(schedule: &Schedule, other: &TimeZone, from: Timestamp) -> Option<Timestamp> {
+    let (own, until) = (schedule.zone(), horizon(from));
+    if own == other {
+        return None;
+    }
+    let mut changes: Vec<Timestamp> = [own, other]
+        .into_iter()
+        .flat_map(|zone| zone.following(from).map(|change| change.timestamp()).take_while(|at| *at <= until))
+        .collect();
+    changes.sort_unstable();
+    let ends = changes.iter().copied().map(just_before).chain([until]);
+    std::iter::once(from).chain(changes.iter().copied()).zip(ends).find_map(|(start, end)| {
+        if own.to_offset(start) == other.to_offset(start) {
+            return None;
+        }
+        schedule.next(just_before(start).max(from)).filter(|occurrence| *occurrence <= end)
+    })
+}
+
+fn just_before(at: Timestamp) -> Timestamp {
+    at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MIN)
+}
