@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use calloff::daemon;
 use calloff_core::agenda::{Entry, fire_at};
 use calloff_core::config::Job;
 use calloff_core::outcome::Outcome;
@@ -19,7 +18,6 @@ use calloff_sim::{Code, Endpoint, Fault, Step};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use support::stage::{Stage, start};
-use tokio::task::JoinSet;
 
 /// The order of everything that is random here.
 const SEED: u64 = 0x0CA1_10FF;
@@ -117,48 +115,9 @@ fn occurrences(job: &Job, upto: Timestamp) -> Vec<Timestamp> {
     if job.enabled { job.schedule.occurrences(start(), upto, usize::MAX).collect() } else { vec![] }
 }
 
-/// One process from its start to its end. It looks as the daemon does, but only when something is due: the looks
-/// between would find nothing.
+/// One process from its start to its end.
 async fn live(stage: &Stage, jobs: &[Arc<Job>], until: Timestamp, end: End, dice: &mut Rng) {
-    let awake_since = stage.clock.now();
-    let runner = stage.runner();
-    let mut agenda = daemon::agenda(&stage.store, jobs, awake_since, awake_since).await.unwrap();
-    let mut tasks: JoinSet<Option<(usize, Timestamp)>> = JoinSet::new();
-    for interrupted in stage.store.take_over().await.unwrap() {
-        let runner = runner.clone();
-        tasks.spawn(async move {
-            runner.take_up(interrupted).await;
-            None
-        });
-    }
-    for looks in 0.. {
-        assert!(looks < 100_000, "it spins at {}", stage.clock.now());
-        let now = stage.clock.now();
-        for due in agenda.due(now, awake_since) {
-            let runner = runner.clone();
-            tasks.spawn(async move {
-                let (place, mut stands_at) = (due.place, due.cursor);
-                runner.fire(due, |cursor| stands_at = cursor).await;
-                Some((place, stands_at))
-            });
-        }
-        let late = LATE.mul_f64(dice.f64());
-        let wake =
-            agenda.next_wake().and_then(|wake| wake.checked_add(late).ok()).unwrap_or(until).min(until);
-        tokio::select! {
-            biased;
-            Some(ended) = tasks.join_next() => {
-                if let Some((place, cursor)) = ended.expect("no run ends in a defect") {
-                    agenda.settle(place, cursor, stage.clock.now());
-                }
-            }
-            () = tokio::time::sleep((wake - now).try_into().unwrap_or_default()) => {
-                if wake == until {
-                    break;
-                }
-            }
-        }
-    }
+    let mut tasks = stage.play(jobs, until, || LATE.mul_f64(dice.f64())).await;
     match end {
         End::Idle => {}
         End::Stopped => stage.stop.cancel(),

@@ -16,6 +16,7 @@ use calloff_sim::{Scenario, SharedWorld, World};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// When virtual time begins: a Friday.
@@ -201,11 +202,65 @@ impl Stage {
             tokio::time::sleep(length).await;
             stop.cancel();
         });
-        let by_name = jobs.iter().map(|job| (job.name.as_str().to_owned(), Arc::clone(job)));
-        let runner = Runner { jobs: Arc::new(by_name.collect()), ..self.runner() };
-        let engine = Engine::new(runner, agenda, interrupted, self.settings.keep);
+        let engine = Engine::new(self.runner_of(jobs), agenda, interrupted, self.settings.keep);
         engine.run(beats, self.settings.grace).await;
         beating.abort();
+    }
+
+    /// Takes up what was interrupted and runs these jobs until an instant. It looks as the daemon does, but only when
+    /// something is due, and so much later: the looks between would find nothing. Gives back what is under way then.
+    pub async fn play(
+        &self,
+        jobs: &[Arc<Job>],
+        until: Timestamp,
+        mut late: impl FnMut() -> Duration,
+    ) -> JoinSet<Option<(usize, Timestamp)>> {
+        let awake_since = self.clock.now();
+        let runner = self.runner_of(jobs);
+        let mut agenda =
+            daemon::agenda(&self.store, jobs, awake_since, awake_since).await.expect("the record works");
+        let mut tasks: JoinSet<Option<(usize, Timestamp)>> = JoinSet::new();
+        for interrupted in self.store.take_over().await.expect("the record works") {
+            let runner = runner.clone();
+            tasks.spawn(async move {
+                runner.take_up(interrupted).await;
+                None
+            });
+        }
+        for looks in 0.. {
+            assert!(looks < 100_000, "it spins at {}", self.clock.now());
+            let now = self.clock.now();
+            for due in agenda.due(now, awake_since) {
+                let runner = runner.clone();
+                tasks.spawn(async move {
+                    let (place, mut stands_at) = (due.place, due.cursor);
+                    runner.fire(due, |cursor| stands_at = cursor).await;
+                    Some((place, stands_at))
+                });
+            }
+            let wake = agenda.next_wake().and_then(|wake| wake.checked_add(late()).ok());
+            let wake = wake.unwrap_or(until).min(until);
+            tokio::select! {
+                biased;
+                Some(ended) = tasks.join_next() => {
+                    if let Some((place, cursor)) = ended.expect("no run ends in a defect") {
+                        agenda.settle(place, cursor, self.clock.now());
+                    }
+                }
+                () = tokio::time::sleep((wake - now).try_into().unwrap_or_default()) => {
+                    if wake == until {
+                        break;
+                    }
+                }
+            }
+        }
+        tasks
+    }
+
+    /// What carries out the runs of these jobs.
+    pub fn runner_of(&self, jobs: &[Arc<Job>]) -> Runner {
+        let by_name = jobs.iter().map(|job| (job.name.as_str().to_owned(), Arc::clone(job)));
+        Runner { jobs: Arc::new(by_name.collect()), ..self.runner() }
     }
 
     /// Holds the record so that nobody can write, until the connection is dropped.

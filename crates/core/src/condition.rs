@@ -220,11 +220,13 @@ impl Finding {
 }
 
 fn in_window(NamedWindow { name, window }: &NamedWindow, now: Timestamp) -> Finding {
-    let actual = match (window.span_at(now), window.next_opening(now)) {
-        (Some(span), _) if span.closes == Timestamp::MAX => "it open, without an end in sight".to_owned(),
-        (Some(span), _) => format!("it open until {}", span.closes),
-        (None, Some(opening)) => format!("it closed at {now}; it opens at {opening}"),
-        (None, None) => format!("it closed at {now}, for good"),
+    let actual = match window.span_at(now) {
+        Some(span) if span.closes == Timestamp::MAX => "it open, without an end in sight".to_owned(),
+        Some(span) => format!("it open until {}", span.closes),
+        None => match window.next_opening(now) {
+            Some(opening) => format!("it closed at {now}; it opens at {opening}"),
+            None => format!("it closed at {now}, for good"),
+        },
     };
     let wanted = format!("`{name}` open");
     Finding::new(Condition::Window, wanted, (Some(window.contains(now)), actual))

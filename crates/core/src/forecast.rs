@@ -296,7 +296,9 @@ impl World {
     /// What a cancel comes to, with its effects.
     fn cancel(&mut self, id: &BackupId) -> ForetoldTarget {
         let (action, reason) = self.answer_to_cancel(id);
-        if action == Action::Cancel {
+        // What becomes of a backup that is over is not known.
+        let is_over = self.live().is_some_and(|backup| backup.standing() == Standing::Over);
+        if action == Action::Cancel && !is_over {
             self.stop(id);
         }
         ForetoldTarget { backup: BackupRef::Id(id.clone()), action, reason }

@@ -61,7 +61,7 @@ impl Window {
     /// Whether an instant is inside.
     #[must_use]
     pub fn contains(&self, at: Timestamp) -> bool {
-        self.entries.iter().any(|entry| entry.newest_at(at).is_some())
+        self.entries.iter().any(|entry| entry.span_at(at).is_some())
     }
 
     /// The span that an instant is inside, if it is.
@@ -70,14 +70,14 @@ impl Window {
     /// beginning.
     #[must_use]
     pub fn span_at(&self, at: Timestamp) -> Option<Span> {
-        let Span { opens, closes } = self.entries.iter().find_map(|entry| entry.newest_at(at))?;
+        let Span { opens, closes } = self.entries.iter().find_map(|entry| entry.span_at(at))?;
         Some(Span { opens: self.joined_opening(opens), closes: self.joined_closing(closes) })
     }
 
     /// The opening of the first of the spans that follow each other without a gap up to `opens`.
     fn joined_opening(&self, mut opens: Timestamp) -> Timestamp {
         for _ in 0..MOST_JOINED {
-            let before = self.entries.iter().filter_map(|entry| entry.oldest_at(just_before(opens)));
+            let before = self.entries.iter().filter_map(|entry| entry.span_at(just_before(opens)));
             match before.map(|span| span.opens).min() {
                 Some(earlier) => opens = earlier,
                 None => return opens,
@@ -89,8 +89,7 @@ impl Window {
     /// The closing of the last of the spans that follow each other without a gap from `closes` on.
     fn joined_closing(&self, mut closes: Timestamp) -> Timestamp {
         for _ in 0..MOST_JOINED {
-            let after = self.entries.iter().filter_map(|entry| entry.newest_at(closes));
-            match after.map(|span| span.closes).max() {
+            match self.entries.iter().filter_map(|entry| entry.open_until(closes)).max() {
                 Some(later) => closes = later,
                 None => return closes,
             }
@@ -140,26 +139,24 @@ impl Window {
 }
 
 impl Entry {
-    /// The span that an instant is inside; of several the one that opened last.
-    fn newest_at(&self, at: Timestamp) -> Option<Span> {
+    /// The span that an instant is inside; of several the one that opened first.
+    fn span_at(&self, at: Timestamp) -> Option<Span> {
         match self {
             Self::Once(span) => span.contains(at).then_some(*span),
-            Self::Recurring { opens, lasts } => {
-                let opening = opens.newest(earlier(at, *lasts), at)?;
-                Some(Span { opens: opening, closes: later(opening, *lasts) })
-            }
-        }
-    }
-
-    /// The span that an instant is inside; of several the one that opened first.
-    fn oldest_at(&self, at: Timestamp) -> Option<Span> {
-        match self {
-            Self::Once(_) => self.newest_at(at),
             Self::Recurring { opens, lasts } => {
                 let opening = opens.next(earlier(at, *lasts)).filter(|opening| *opening <= at)?;
                 Some(Span { opens: opening, closes: later(opening, *lasts) })
             }
         }
+    }
+
+    /// When the spans that an instant is inside have closed, as far as they follow each other one by one.
+    fn open_until(&self, at: Timestamp) -> Option<Timestamp> {
+        let span = self.span_at(at)?;
+        let Self::Recurring { opens, lasts } = self else { return Some(span.closes) };
+        // A few more at once: what opens before this has closed.
+        let following = opens.occurrences(span.opens, span.closes, 8).last();
+        Some(following.map_or(span.closes, |opening| later(opening, *lasts)))
     }
 
     fn next_opening(&self, after: Timestamp) -> Option<Timestamp> {
