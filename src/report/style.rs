@@ -1,0 +1,43 @@
+//! What text looks like.
+
+use std::fmt::Display;
+
+use anstyle::{AnsiColor, Style};
+use calloff_core::outcome::{Outcome, Standing};
+use calloff_core::run::RunState;
+
+/// Bold, for headings and names.
+pub const BOLD: Style = Style::new().bold();
+/// Dimmed, for what is secondary.
+pub const DIM: Style = Style::new().dimmed();
+
+/// The style of an outcome's word; plain if there is none.
+#[must_use]
+pub fn style_of(outcome: Option<Outcome>) -> Style {
+    coloured(match outcome.map(Outcome::standing) {
+        Some(Standing::Success) => AnsiColor::Green,
+        Some(Standing::Neutral) => AnsiColor::Blue,
+        Some(Standing::Failure) => AnsiColor::Red,
+        None => return Style::new(),
+    })
+}
+
+/// The style of a run's state.
+pub(super) fn style_of_state(state: RunState) -> Style {
+    coloured(match state {
+        RunState::Succeeded => AnsiColor::Green,
+        RunState::Skipped => AnsiColor::Blue,
+        RunState::Running => AnsiColor::Yellow,
+        RunState::Failed | RunState::Missed => AnsiColor::Red,
+    })
+}
+
+/// A colour as a style.
+pub(super) fn coloured(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(colour.into()))
+}
+
+/// A text in a style.
+pub fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
