@@ -1,11 +1,18 @@
-//! Results for people: runs, tables, times. Styles are always in the text; the output drops them where they
-//! are not wanted.
+//! Results for people: runs, plans, tables, times. Styles are always in the text; the output drops
+//! them where they are not wanted.
 
+#[cfg(test)]
+mod fixture;
+mod live;
+mod plan;
 mod runs;
 mod style;
 mod table;
+mod text;
 mod time;
 
+pub use live::Live;
+pub use plan::{AccountPlan, plan};
 pub use runs::{history, run};
 pub use style::{BOLD, DIM, style_of, styled};
 pub use table::table;

@@ -9,6 +9,7 @@ use comfy_table::Cell;
 
 use super::style::{BOLD, DIM, style_of, style_of_state, styled};
 use super::table::table;
+use super::text::line;
 use super::time::seconds;
 
 /// Successful targets of one run that are listed one by one; of more, the rest is only counted.
@@ -134,9 +135,4 @@ fn summary(run: &Run) -> String {
         parts.push(format!("{pending} under way"));
     }
     parts.join(", ")
-}
-
-fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    // Writing to a string can't fail.
-    writeln!(text, "{arguments}").unwrap_or_default();
 }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
+use calloff_core::forecast::Action;
 use calloff_core::outcome::{Outcome, Standing};
 use calloff_core::run::RunState;
 
@@ -30,6 +31,18 @@ pub(super) fn style_of_state(state: RunState) -> Style {
         RunState::Running => AnsiColor::Yellow,
         RunState::Failed | RunState::Missed => AnsiColor::Red,
     })
+}
+
+/// The style of what a run would do: that of the outcome it would have. A cancel is what people look for.
+pub(super) fn style_of_action(action: Action) -> Style {
+    match action {
+        Action::Cancel => style_of(Some(Outcome::Cancelled)).bold(),
+        Action::Skip => style_of(Some(Outcome::Skipped)),
+        Action::AlreadyCancelled => style_of(Some(Outcome::AlreadyCancelled)),
+        Action::TooLate => style_of(Some(Outcome::TooLate)),
+        Action::NotFound => style_of(Some(Outcome::NotFound)),
+        Action::Unknown => coloured(AnsiColor::Yellow),
+    }
 }
 
 /// A colour as a style.

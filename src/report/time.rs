@@ -8,6 +8,11 @@ pub fn seconds(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
+/// An instant to the minute, in UTC.
+pub(super) fn minutes(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%d %H:%MZ").to_string()
+}
+
 /// How far an instant lies ahead or back, in its two largest units, such as `in 2h 5m` or `3s ago`.
 #[must_use]
 pub fn relative(instant: Timestamp, now: Timestamp) -> String {
