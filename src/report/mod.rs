@@ -1,6 +1,7 @@
 //! Results for people: runs, plans, tables, times. Styles are always in the text; the output drops
 //! them where they are not wanted.
 
+mod explain;
 #[cfg(test)]
 mod fixture;
 mod live;
@@ -11,6 +12,7 @@ mod table;
 mod text;
 mod time;
 
+pub use explain::{Explanation, explain};
 pub use live::Live;
 pub use plan::{AccountPlan, plan};
 pub use runs::{history, run};
