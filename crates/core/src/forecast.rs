@@ -362,7 +362,7 @@ fn action_of(outcome: Outcome) -> Action {
 }
 
 /// What a run does, all in all: the first of these that it does to one of its targets.
-const BY_WEIGHT: [Action; 6] = [
+pub const BY_WEIGHT: [Action; 6] = [
     Action::Cancel,
     Action::Unknown,
     Action::TooLate,

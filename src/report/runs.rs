@@ -1,51 +1,19 @@
-//! Results for people: runs, tables, times. Styles are always in the text; the output drops them where they
-//! are not wanted.
+//! Runs: what has become of them.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Style};
 use calloff_core::outcome::{Outcome, Standing};
-use calloff_core::run::{Run, RunState, Target};
-use comfy_table::{Cell, ContentArrangement, Table, presets};
-use jiff::Timestamp;
+use calloff_core::run::{Run, Target};
+use comfy_table::Cell;
+
+use super::style::{BOLD, DIM, style_of, style_of_state, styled};
+use super::table::table;
+use super::text::line;
+use super::time::seconds;
 
 /// Successful targets of one run that are listed one by one; of more, the rest is only counted.
 const LISTED: usize = 20;
-
-/// Bold, for headings and names.
-pub const BOLD: Style = Style::new().bold();
-/// Dimmed, for what is secondary.
-pub const DIM: Style = Style::new().dimmed();
-
-/// The style of an outcome's word; plain if there is none.
-#[must_use]
-pub fn style_of(outcome: Option<Outcome>) -> Style {
-    coloured(match outcome.map(Outcome::standing) {
-        Some(Standing::Success) => AnsiColor::Green,
-        Some(Standing::Neutral) => AnsiColor::Blue,
-        Some(Standing::Failure) => AnsiColor::Red,
-        None => return Style::new(),
-    })
-}
-
-fn style_of_state(state: RunState) -> Style {
-    coloured(match state {
-        RunState::Succeeded => AnsiColor::Green,
-        RunState::Skipped => AnsiColor::Blue,
-        RunState::Running => AnsiColor::Yellow,
-        RunState::Failed | RunState::Missed => AnsiColor::Red,
-    })
-}
-
-fn coloured(colour: AnsiColor) -> Style {
-    Style::new().fg_color(Some(colour.into()))
-}
-
-/// A text in a style.
-pub fn styled(style: Style, text: impl Display) -> String {
-    format!("{style}{text}{style:#}")
-}
 
 /// A run with its targets, for a person who has just set it off.
 #[must_use]
@@ -167,57 +135,4 @@ fn summary(run: &Run) -> String {
         parts.push(format!("{pending} under way"));
     }
     parts.join(", ")
-}
-
-/// An empty table without lines, fitted to the terminal if there is one.
-#[must_use]
-pub fn table<const N: usize>(headings: [&str; N], width: Option<u16>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(headings.map(|heading| Cell::new(styled(BOLD, heading))));
-    if let Some(width) = width {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    }
-    table
-}
-
-/// An instant to the second, in UTC.
-#[must_use]
-pub fn seconds(instant: Timestamp) -> String {
-    instant.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
-}
-
-/// How far an instant lies ahead or back, in its two largest units, such as `in 2h 5m` or `3s ago`.
-#[must_use]
-pub fn relative(instant: Timestamp, now: Timestamp) -> String {
-    let away = instant.duration_since(now);
-    let secs = away.as_secs().unsigned_abs();
-    let text = match (secs / 86_400, secs / 3600 % 24, secs / 60 % 60, secs % 60) {
-        (0, 0, 0, secs) => format!("{secs}s"),
-        (0, 0, minutes, secs) => format!("{minutes}m {secs}s"),
-        (0, hours, minutes, _) => format!("{hours}h {minutes}m"),
-        (days, hours, _, _) => format!("{days}d {hours}h"),
-    };
-    if away.is_negative() { format!("{text} ago") } else { format!("in {text}") }
-}
-
-fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    // Writing to a string can't fail.
-    writeln!(text, "{arguments}").unwrap_or_default();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances_in_time_are_said_in_two_units() {
-        let now: Timestamp = "2026-11-27T16:30:00Z".parse().unwrap();
-        #[rustfmt::skip]
-        let table = [
-            (0, "in 0s"), (-3, "3s ago"), (75, "in 1m 15s"), (7_500, "in 2h 5m"), (3_110_400 + 7_200, "in 36d 2h"),
-        ];
-        for (secs, want) in table {
-            assert_eq!(relative(now + jiff::SignedDuration::from_secs(secs), now), want);
-        }
-    }
 }

@@ -1,0 +1,269 @@
+//! Why a job would act at an instant, or would not: the chain of reasons, link by link.
+
+use anstyle::AnsiColor;
+use calloff_core::agenda::Pause;
+use calloff_core::condition::{Permit, permit};
+use calloff_core::config::Job;
+use calloff_core::forecast::{Action, Foretold};
+use jiff::Timestamp;
+
+use super::live::{Live, live};
+use super::style::{coloured, style_of_action, styled};
+use super::text::{hanging, line, most_columns, wrapped};
+use super::time::{relative, seconds};
+
+/// What there is to know of one job at one instant.
+#[derive(Debug, Clone, Copy)]
+pub struct Explanation<'a> {
+    /// What it would come to: its `occurrence` is the instant asked for, be it an occurrence or not.
+    pub row: &'a Foretold<'a>,
+    /// The first occurrence at or after that instant, if there is one.
+    pub next: Option<Timestamp>,
+    /// The job's pause, if it has one.
+    pub pause: Option<&'a Pause>,
+    /// What Zoho has now.
+    pub live: Live<'a>,
+}
+
+/// How a link of the chain holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Holds,
+    Breaks,
+    Untold,
+}
+
+impl From<Option<bool>> for Link {
+    fn from(holds: Option<bool>) -> Self {
+        match holds {
+            Some(true) => Self::Holds,
+            Some(false) => Self::Breaks,
+            None => Self::Untold,
+        }
+    }
+}
+
+impl Link {
+    fn mark(self) -> String {
+        let (mark, colour) = match self {
+            Self::Holds => ('✓', AnsiColor::Green),
+            Self::Breaks => ('✗', AnsiColor::Red),
+            Self::Untold => ('?', AnsiColor::Yellow),
+        };
+        styled(coloured(colour), mark)
+    }
+}
+
+/// The verdict, then each link of the chain: the occurrence, the job, its conditions, each target, and what Zoho has.
+#[must_use]
+pub fn explain(explanation: &Explanation<'_>, now: Timestamp, width: Option<u16>) -> String {
+    let columns = most_columns(width);
+    let mut text = verdict(explanation, now, columns);
+    let chain = explanation.chain(now);
+    let label_width = chain.iter().map(|(label, ..)| label.len()).max().unwrap_or(0);
+    for (label, link, said) in &chain {
+        let head = format!("  {} {label:label_width$}  ", link.mark());
+        hanging(&mut text, &head, label_width + 6, said, columns);
+    }
+    text.push('\n');
+    targets(&mut text, explanation.row, columns);
+    text.push('\n');
+    let head = if explanation.live.is_ok() { "In Zoho now: " } else { "" };
+    hanging(&mut text, head, head.len(), &live(explanation.live, now), columns);
+    text
+}
+
+impl Explanation<'_> {
+    /// All links up to the targets: a name, how it holds, and what there is to say.
+    fn chain(&self, now: Timestamp) -> Vec<(&'static str, Link, String)> {
+        let enabled = self.row.job.enabled;
+        let said = if enabled { "yes" } else { "no: the job file has `enabled = false`" };
+        let conditions = self.row.conditions.iter().map(|finding| {
+            let said = format!("wanted {}, found {}", finding.wanted, finding.actual);
+            (finding.condition.as_str(), finding.holds.into(), said)
+        });
+        let mut chain =
+            vec![self.occurrence(now), ("enabled", Some(enabled).into(), said.to_owned()), self.paused()];
+        chain.extend(conditions);
+        chain
+    }
+
+    /// The pause that keeps it from acting, if there is one.
+    fn pause_then(&self) -> Option<&Pause> {
+        self.pause.filter(|pause| pause.covers(self.row.occurrence, self.row.fire_at))
+    }
+
+    fn paused(&self) -> (&'static str, Link, String) {
+        let said = match (self.pause_then(), self.pause) {
+            (Some(pause), _) => format!("until {}: {}", seconds(pause.until), pause.reason),
+            (None, Some(pause)) => {
+                format!("not then, but from {} until {}", seconds(pause.since), seconds(pause.until))
+            }
+            (None, None) => "none".to_owned(),
+        };
+        ("pause", Some(self.pause_then().is_none()).into(), said)
+    }
+
+    fn is_occurrence(&self) -> bool {
+        self.next == Some(self.row.occurrence)
+    }
+
+    fn occurrence(&self, now: Timestamp) -> (&'static str, Link, String) {
+        let Foretold { job, occurrence, fire_at, .. } = self.row;
+        let said = match self.next {
+            Some(next) if next == *occurrence && fire_at == occurrence => "yes".to_owned(),
+            Some(next) if next == *occurrence => {
+                format!("yes; its spread makes it due at {}", seconds(*fire_at))
+            }
+            Some(next) => {
+                format!("no; the next is {}, {}, {}", local(job, next), seconds(next), relative(next, now))
+            }
+            None => "no, and none comes after it".to_owned(),
+        };
+        ("occurrence", Some(self.is_occurrence()).into(), said)
+    }
+
+    /// Why it is not due, whatever Zoho has.
+    fn not_due(&self) -> Option<&'static str> {
+        match (self.row.job.enabled, self.is_occurrence()) {
+            (false, _) => Some("it is not enabled"),
+            (true, false) => Some("that is no occurrence of it"),
+            (true, true) => None,
+        }
+    }
+
+    /// What would stop it if it were due, in short.
+    fn stopped_by(&self) -> Option<String> {
+        if self.pause_then().is_some() {
+            return Some("it is paused".to_owned());
+        }
+        let failing = self.row.conditions.iter().filter(|finding| finding.holds == Some(false));
+        let failing: Vec<String> = failing.map(|finding| format!("`{}`", finding.condition)).collect();
+        let verb = if failing.len() == 1 { "does" } else { "do" };
+        (!failing.is_empty()).then(|| format!("{} {verb} not hold", failing.join(" and ")))
+    }
+}
+
+fn verdict(explanation: &Explanation<'_>, now: Timestamp, columns: usize) -> String {
+    let Foretold { job, occurrence, action, .. } = explanation.row;
+    let by_itself = match (*action, explanation.stopped_by()) {
+        (Action::Skip, Some(why)) => format!("{}: {why}", would(Action::Skip)),
+        (action, _) => would(action).to_owned(),
+    };
+    let (verdict, style) = match explanation.not_due() {
+        Some(why) => (format!("{}: {why}", would(Action::Skip)), style_of_action(Action::Skip)),
+        None => (by_itself.clone(), style_of_action(*action)),
+    };
+    let mut text = String::new();
+    for part in wrapped(&format!("{} {verdict}", job.name), columns) {
+        line(&mut text, format_args!("{}", styled(style.bold(), part)));
+    }
+    let (local, utc, away) = (local(job, *occurrence), seconds(*occurrence), relative(*occurrence, now));
+    hanging(&mut text, "", 0, &format!("at {local}, {utc}, {away}"), columns);
+    if explanation.not_due().is_some() {
+        hanging(&mut text, "", 0, &format!("If it ran then, it {by_itself}"), columns);
+    }
+    text.push('\n');
+    text
+}
+
+/// What a run does, behind the name of its job.
+fn would(action: Action) -> &'static str {
+    match action {
+        Action::Cancel => "would cancel",
+        Action::Skip => "would not act",
+        Action::AlreadyCancelled => "would find nothing left to cancel",
+        Action::TooLate => "would come too late",
+        Action::NotFound => "would not find the backup",
+        Action::Unknown => "may or may not act: that can't be told",
+    }
+}
+
+/// An instant in the job's zone, with that zone's name.
+fn local(job: &Job, at: Timestamp) -> String {
+    let local = at.to_zoned(job.schedule.zone().clone());
+    let zone = job.schedule.zone().iana_name().unwrap_or("UTC");
+    format!("{} {zone}", local.strftime("%Y-%m-%d %H:%M:%S%:z"))
+}
+
+fn targets(text: &mut String, row: &Foretold<'_>, columns: usize) {
+    let widest = row.targets.iter().map(|target| target.action.as_str().len()).max().unwrap_or(0);
+    let conditions = permit(&row.conditions);
+    for target in &row.targets {
+        let action = format!("{:widest$}", target.action);
+        let head = format!("  {}  ", styled(style_of_action(target.action), action));
+        // The chain has said why.
+        let is_told = target.action == Action::Skip
+            || matches!(&conditions, Permit::Untold(reason) if *reason == target.reason);
+        let said =
+            if is_told { target.backup.to_string() } else { format!("{}: {}", target.backup, target.reason) };
+        hanging(text, &head, widest + 4, &said, columns);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use calloff_core::agenda::Upcoming;
+    use calloff_core::forecast::{Player, at_instant};
+    use insta::assert_snapshot;
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::report::fixture::{NOW, backup, facts, job, player, ts};
+    use crate::report::text;
+
+    const FREEZE: &str = "backups = \"current\"\nschedule.cron = \"0 19 * * FRI\"\n\
+                          when.window = \"weekend\"\nwhen.due_in_window = true";
+    const FRIDAY: &str = "2026-11-27T18:00:00Z";
+
+    fn explained(job: &Job, at: &str, pause: Option<&Pause>, live: Live<'_>, width: u16) -> String {
+        let players = [Player { pause, ..player(job) }];
+        let upcoming = Upcoming { occurrence: ts(at), fire_at: ts(at) };
+        let row = at_instant(&players, 0, &facts(live), ts(NOW), upcoming).unwrap();
+        let next = job.schedule.next(ts(at) - SignedDuration::from_nanos(1));
+        let explanation = Explanation { row: &row, next, pause, live };
+        let text = strip_str(&explain(&explanation, ts(NOW), Some(width))).to_string();
+        for line in text.lines() {
+            assert!(text::width(line) <= usize::from(width), "{line:?}");
+        }
+        text
+    }
+
+    #[test]
+    fn a_cancel() {
+        let live = backup("SCHEDULED", Some("2026-11-28T02:00:00Z"));
+        let job = job("friday-release-freeze", FREEZE);
+        assert_snapshot!(explained(&job, FRIDAY, None, Ok(Some(&live)), 100));
+    }
+
+    #[test]
+    fn an_instant_that_is_no_occurrence_on_a_narrow_terminal() {
+        let live = backup("SCHEDULED", Some("2026-12-02T02:00:00Z"));
+        let job = job("friday-release-freeze", FREEZE);
+        assert_snapshot!(explained(&job, "2026-11-28T03:00:00Z", None, Ok(Some(&live)), 60));
+    }
+
+    #[test]
+    fn a_paused_job() {
+        let live = backup("SCHEDULED", Some("2026-11-28T02:00:00Z"));
+        let job = job("friday-release-freeze", FREEZE);
+        let pause =
+            Pause { since: ts(NOW), until: ts("2026-11-30T08:00:00Z"), reason: "audit, ask Ada".to_owned() };
+        assert_snapshot!(explained(&job, FRIDAY, Some(&pause), Ok(Some(&live)), 100));
+    }
+
+    #[test]
+    fn a_job_that_is_switched_off_while_zoho_can_not_be_read() {
+        let job = job("friday-release-freeze", &format!("enabled = false\n{FREEZE}"));
+        assert_snapshot!(explained(&job, FRIDAY, None, Err("INTERNAL_ERROR (HTTP 500)"), 100));
+    }
+
+    #[test]
+    fn several_targets_of_a_job_that_has_had_its_day() {
+        let live = backup("SCHEDULED", Some("2026-11-28T02:00:00Z"));
+        let both = "backups = [\"4876876000001000001\", \"4876876000001593003\"]\n\
+                    schedule.at = \"2026-11-20T17:30:00\"";
+        assert_snapshot!(explained(&job("both", both), FRIDAY, None, Ok(Some(&live)), 100));
+    }
+}

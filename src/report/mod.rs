@@ -1,0 +1,21 @@
+//! Results for people: runs, plans, tables, times. Styles are always in the text; the output drops
+//! them where they are not wanted.
+
+mod explain;
+#[cfg(test)]
+mod fixture;
+mod live;
+mod plan;
+mod runs;
+mod style;
+mod table;
+mod text;
+mod time;
+
+pub use explain::{Explanation, explain};
+pub use live::Live;
+pub use plan::{AccountPlan, plan};
+pub use runs::{history, run};
+pub use style::{BOLD, DIM, style_of, styled};
+pub use table::table;
+pub use time::{relative, seconds};

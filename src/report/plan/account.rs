@@ -1,0 +1,51 @@
+//! What a page is made from.
+
+use calloff_core::forecast::{Action, Forecast};
+use jiff::Timestamp;
+
+use crate::report::live::Live;
+
+/// What is known of one account, and what its jobs would do.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountPlan<'a> {
+    /// Its name.
+    pub account: &'a str,
+    /// What Zoho has of it.
+    pub live: Live<'a>,
+    /// What its jobs would do.
+    pub forecast: &'a Forecast<'a>,
+}
+
+impl AccountPlan<'_> {
+    /// The starts of its backup that nothing prevents: those that were foretold, and one that Zoho names though the
+    /// backup's status promises none.
+    pub(super) fn starts(&self, now: Timestamp) -> Vec<Timestamp> {
+        let unforetold = self.named_start(now).filter(|start| !self.is_prevented(*start));
+        self.forecast.starts.iter().copied().chain(unforetold).collect()
+    }
+
+    /// The next start that Zoho names, if a job would prevent it.
+    pub(super) fn prevented_start(&self, now: Timestamp) -> Option<Timestamp> {
+        self.named_start(now).filter(|start| self.is_prevented(*start))
+    }
+
+    /// The next start that Zoho names, unless it was foretold or lies beyond what was.
+    fn named_start(&self, now: Timestamp) -> Option<Timestamp> {
+        let start = self.live.ok()??.next_start(now)?.max(now);
+        let told = self.forecast.cut_at.is_none_or(|cut_at| start <= cut_at);
+        (told && !self.forecast.starts.contains(&start)).then_some(start)
+    }
+
+    fn is_prevented(&self, start: Timestamp) -> bool {
+        self.forecast.rows.iter().any(|row| row.action == Action::Cancel && row.fire_at <= start)
+    }
+
+    /// Whether somebody should look at it: something is cancelled, or goes wrong.
+    pub(super) fn is_of_interest(&self) -> bool {
+        let of_interest = |action| match action {
+            Action::Cancel | Action::TooLate | Action::NotFound | Action::Unknown => true,
+            Action::Skip | Action::AlreadyCancelled => false,
+        };
+        self.live.is_err() || self.forecast.rows.iter().any(|row| of_interest(row.action))
+    }
+}
