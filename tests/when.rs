@@ -121,7 +121,9 @@ async fn a_condition_that_can_not_be_read_is_retried_then_exhausted_or_denied_an
     );
     let reason = target.reason.as_deref().unwrap();
     assert!(
-        reason.starts_with("`status` could not be told: wanted SCHEDULED, found Zoho could not be read"),
+        reason.starts_with(
+            "`status` (wanted SCHEDULED) could not be told: Zoho could not be read: INTERNAL_ERROR"
+        ),
         "{reason}"
     );
     assert_eq!((calls(&stage, Endpoint::Get), stage.cancels()), (6, vec![]));

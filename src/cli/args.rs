@@ -55,6 +55,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Show the coming occurrences
     Next(NextArgs),
+    /// Show what the coming occurrences would do and why, against what Zoho has now; changes nothing
+    Plan(PlanArgs),
+    /// Show why a job would or would not act at an instant; changes nothing
+    Explain(ExplainArgs),
     /// Show what is loaded, when it is due and how it last went
     Status(StatusArgs),
     /// Show what happened
@@ -197,6 +201,60 @@ pub struct NextArgs {
     /// These jobs only
     #[arg(value_name = "JOB")]
     pub jobs: Vec<JobName>,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff plan`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It reads each account's current backup, and plays the coming occurrences of all its jobs through.
+What one run does counts for the next; so does what the backup does by itself. How long a backup
+runs is not documented: an hour is assumed.
+
+Exit codes: 0 done; 1 an account could not be read; 2 with --detailed-exitcode: something would be
+cancelled; 69 no account could be read; 77 all of them refused the credentials.
+
+Examples:
+  calloff plan
+  calloff plan --until 30d release-freeze
+  calloff plan --json --detailed-exitcode")]
+pub struct PlanArgs {
+    /// How far to look ahead, such as 7d
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = duration)]
+    pub until: Duration,
+    /// Exit with 2 if something would be cancelled
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Accounts that are read at the same time
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub concurrency: u16,
+    /// Show these jobs only; the others still count for what they do before
+    #[arg(value_name = "JOB")]
+    pub jobs: Vec<JobName>,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff explain`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  calloff explain release-freeze --at 2026-11-27T17:30:00
+  calloff explain release-freeze --at 2026-11-27T16:30:00Z --json
+  calloff explain release-freeze --at 2026-11-27T17:30:00 --offline")]
+pub struct ExplainArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub job: JobName,
+    /// The instant: with an offset, or local in the job's time zone
+    #[arg(long, value_name = "TIME")]
+    pub at: String,
+    /// Do not read Zoho: what depends on it can't be told then
+    #[arg(long)]
+    pub offline: bool,
     /// How results are printed.
     #[command(flatten)]
     pub form: Form,

@@ -4,11 +4,14 @@ mod args;
 mod cancel;
 mod check;
 mod demo;
+mod explain;
+mod forecast;
 mod history;
 mod next;
 mod once;
 mod output;
 mod pause;
+mod plan;
 mod run;
 mod setup;
 mod sim;
@@ -56,6 +59,8 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Command::Cancel(args) => cancel::cancel(config, &cli.log, args, output).await,
             Command::Check(args) => check::check(config, &args, output),
             Command::Next(args) => next::next(config, &args, output),
+            Command::Plan(args) => plan::plan(config, &cli.log, &args, output).await,
+            Command::Explain(args) => explain::explain(config, &cli.log, &args, output).await,
             Command::Status(args) => status::status(config, &args, output).await,
             Command::History(args) => history::history(config, &args, output).await,
             Command::Pause(args) => pause::pause(config, args, output).await,

@@ -67,6 +67,15 @@ pub(super) fn settings_alone(config: Option<&Path>) -> Result<Configuration, Err
     accept(files::load_settings(&find(config)?))
 }
 
+/// What accounts need from outside: the network, the clock, and dice.
+pub(super) fn surroundings() -> Surroundings {
+    Surroundings {
+        transport: Arc::new(HttpTransport::default()),
+        clock: Arc::new(SystemClock),
+        dice: fastrand::f64,
+    }
+}
+
 pub(super) fn find(config: Option<&Path>) -> Result<PathBuf, Error> {
     files::find_config(config).map_err(|error| Error::NoConfig(error.to_string()))
 }
@@ -150,19 +159,13 @@ impl Configuration {
         self.runner_of(store, stop, needed.cloned().collect(), record_within)
     }
 
-    /// Prepares what carries out runs of these accounts.
-    pub(super) fn runner_of(
+    /// Prepares the accounts of these names, with their secrets; tokens are cached below the state folder.
+    pub(super) fn accounts(
         &self,
-        store: &Store,
-        stop: &CancellationToken,
         needed: BTreeSet<AccountName>,
-        record_within: Option<Duration>,
-    ) -> Result<Runner, Error> {
-        let surroundings = Surroundings {
-            transport: Arc::new(HttpTransport::default()),
-            clock: Arc::new(SystemClock),
-            dice: fastrand::f64,
-        };
+        state: &Path,
+        surroundings: &Surroundings,
+    ) -> Result<Accounts, Error> {
         let mut accounts = Accounts::new();
         for name in needed {
             let Some(account) = self.settings.accounts.get(&name) else { continue };
@@ -172,9 +175,22 @@ impl Configuration {
             };
             let client_secret = secret(&account.client_secret)?;
             let refresh_token = secret(&account.refresh_token)?;
-            let access = Access::new(account, client_secret, refresh_token, store.folder(), &surroundings);
+            let access = Access::new(account, client_secret, refresh_token, state, surroundings);
             accounts.insert(name, Arc::new(access));
         }
+        Ok(accounts)
+    }
+
+    /// Prepares what carries out runs of these accounts.
+    pub(super) fn runner_of(
+        &self,
+        store: &Store,
+        stop: &CancellationToken,
+        needed: BTreeSet<AccountName>,
+        record_within: Option<Duration>,
+    ) -> Result<Runner, Error> {
+        let surroundings = surroundings();
+        let accounts = self.accounts(needed, store.folder(), &surroundings)?;
         let jobs: BTreeMap<String, _> =
             self.jobs.iter().map(|job| (job.name.as_str().to_owned(), Arc::clone(job))).collect();
         Ok(Runner {

@@ -11,6 +11,7 @@ mod proof;
 mod pursuit;
 mod runner;
 mod sightings;
+mod survey;
 mod watch;
 mod worker;
 
@@ -22,6 +23,7 @@ pub use look::Unread;
 pub use pursuit::Pursuer;
 pub use runner::{Fired, Runner};
 pub use sightings::Sightings;
+pub use survey::{Surveyed, survey};
 pub use worker::{Ended, Orders, Worker};
 
 use std::sync::Arc;

@@ -38,7 +38,7 @@ fn defaults() -> JobDefaults {
         from = "2026-11-30T08:00:00"
         to = "2027-01-10T08:00:00"
     "#;
-    parse_settings("calloff.toml", text).defaults
+    parse_settings("calloff.toml", text, None).defaults
 }
 
 /// A job of the account `acme`, whichever it is shown as.

@@ -77,7 +77,7 @@ impl<T> Reading<T> {
     }
 
     /// Why there is no answer.
-    fn why_not(&self) -> String {
+    pub(crate) fn why_not(&self) -> String {
         match self {
             Self::NotRead => "Zoho was not asked".to_owned(),
             Self::Failed(why) => format!("Zoho could not be read: {why}"),
@@ -120,12 +120,11 @@ pub struct Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { condition, holds, wanted, actual } = self;
-        let verdict = match holds {
-            Some(true) => "holds",
-            Some(false) => "did not hold",
-            None => "could not be told",
-        };
-        write!(f, "`{condition}` {verdict}: wanted {wanted}, found {actual}")
+        match holds {
+            Some(true) => write!(f, "`{condition}` holds: wanted {wanted}, found {actual}"),
+            Some(false) => write!(f, "`{condition}` did not hold: wanted {wanted}, found {actual}"),
+            None => write!(f, "`{condition}` (wanted {wanted}) could not be told: {actual}"),
+        }
     }
 }
 
@@ -442,10 +441,7 @@ mod tests {
         assert_eq!(permit(&[finding(Window, Some(true)), finding(Status, Some(true))]), Permit::Granted);
         let both = [finding(Window, Some(true)), finding(Status, None), finding(DueWithin, Some(false))];
         assert_eq!(permit(&both), Permit::Refused("`due_within` did not hold: wanted a, found b".into()));
-        assert_eq!(
-            permit(&both[..2]),
-            Permit::Untold("`status` could not be told: wanted a, found b".into())
-        );
+        assert_eq!(permit(&both[..2]), Permit::Untold("`status` (wanted a) could not be told: b".into()));
         let two = [finding(Status, Some(false)), finding(DueWithin, Some(false))];
         assert!(
             matches!(permit(&two), Permit::Refused(reason) if reason.matches("did not hold").count() == 2)

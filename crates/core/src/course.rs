@@ -82,7 +82,10 @@ impl Question<'_> {
             return Course::Cancel { current: None, deadline };
         }
         match live {
-            None => Course::Untold("which backup is current could not be told".to_owned()),
+            None => {
+                let why = facts.live.why_not();
+                Course::Untold(format!("which backup is current could not be told: {why}"))
+            }
             Some(live) => current(live.as_ref(), deadline, now),
         }
     }

@@ -1,0 +1,195 @@
+//! What `plan` and `explain` share: reading Zoho, and the form of a row.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use calloff_core::agenda::Pause;
+use calloff_core::condition::{Facts, Finding, Needs, Reading};
+use calloff_core::config::Job;
+use calloff_core::course::Question;
+use calloff_core::forecast::{Action, Foretold, ForetoldTarget, Player};
+use calloff_core::ids::AccountName;
+use calloff_core::live::LiveBackup;
+use calloff_core::outcome;
+use calloff_core::retry::RetryPolicy;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::setup::{self, Configuration};
+use crate::daemon::{self, Pursuer, Surveyed};
+use crate::error::Error;
+use crate::report::Live;
+use crate::store::Seen;
+
+/// A person waits: a broken service is not waited for as long as a run would.
+const POLICY: RetryPolicy = RetryPolicy {
+    max_attempts: 4,
+    initial_delay: Duration::from_secs(1),
+    max_delay: Duration::from_secs(4),
+    give_up_after: Duration::from_secs(30),
+};
+
+/// What stands beside the job files: what people have overridden, and what the daemon has seen.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pauses: BTreeMap<String, Pause>,
+    seen: BTreeMap<AccountName, Seen>,
+}
+
+impl Record {
+    /// Reads it, if there is one yet.
+    pub(super) async fn read(configuration: &Configuration) -> Result<Self, Error> {
+        let Some(store) = configuration.open_existing()? else { return Ok(Self::default()) };
+        Ok(Self { pauses: store.pauses().await?, seen: store.seen().await? })
+    }
+
+    /// The job as the forecast takes it.
+    pub(super) fn player<'a>(&'a self, job: &'a Job, now: Timestamp) -> Player<'a> {
+        let seen = self.seen.get(&job.account);
+        Player {
+            job,
+            pause: self.pauses.get(job.name.as_str()).filter(|pause| pause.until > now),
+            deadline: seen.and_then(|seen| seen.backup.next_start(seen.read_at)),
+        }
+    }
+}
+
+/// Jobs by account.
+pub(super) fn by_account<'a>(
+    jobs: impl IntoIterator<Item = &'a Arc<Job>>,
+) -> BTreeMap<AccountName, Vec<&'a Job>> {
+    let mut accounts: BTreeMap<AccountName, Vec<&Job>> = BTreeMap::new();
+    for job in jobs {
+        accounts.entry(job.account.clone()).or_default().push(job.as_ref());
+    }
+    accounts
+}
+
+/// Reads what the accounts of these jobs have, with a bar on a terminal.
+pub(super) async fn read_zoho(
+    configuration: &Configuration,
+    accounts: &BTreeMap<AccountName, Vec<&Job>>,
+    concurrency: usize,
+) -> Result<BTreeMap<AccountName, Surveyed>, Error> {
+    let surroundings = setup::surroundings();
+    let record = configuration.record();
+    let state = record.parent().map_or(PathBuf::from("."), Path::to_path_buf);
+    let names: BTreeSet<AccountName> = accounts.keys().cloned().collect();
+    let ready = configuration.accounts(names, &state, &surroundings)?;
+    let needs = accounts.iter().map(|(name, jobs)| (name.clone(), needs(jobs))).collect();
+    let pursuer = Pursuer {
+        clock: Arc::clone(&surroundings.clock),
+        dice: surroundings.dice,
+        stop: setup::stop_on_signals()?,
+    };
+    let bar = progress(accounts.len());
+    let surveyed = daemon::survey(&pursuer, &ready, &needs, POLICY, concurrency, || bar.inc(1)).await;
+    bar.finish_and_clear();
+    surveyed.ok_or(Error::Stopped)
+}
+
+/// The live backup is always looked at, the history if a condition asks for it.
+fn needs(jobs: &[&Job]) -> Needs {
+    let history = jobs.iter().any(|job| job.when.needs().history);
+    Needs { live: true, history }
+}
+
+/// A bar on stderr, for people only.
+fn progress(accounts: usize) -> ProgressBar {
+    if accounts < 2 || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(u64::try_from(accounts).unwrap_or(u64::MAX));
+    match ProgressStyle::with_template("{bar:30} {pos} of {len} accounts read") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Whether an account's credentials were refused, which has an exit code of its own.
+pub(super) fn is_refused(surveyed: &Surveyed) -> bool {
+    let unread = surveyed.unread.as_ref();
+    unread.is_some_and(|unread| outcome::credentials_refused(unread.outcome, unread.code.as_deref()))
+}
+
+/// The account's backup as it was read, if it has one; or why there is nothing to show.
+pub(super) fn live_of(facts: &Facts) -> Live<'_> {
+    match &facts.live {
+        Reading::Read(live) => Ok(live.as_ref()),
+        Reading::Failed(why) => Err(why),
+        Reading::NotRead => Err("it was not asked"),
+    }
+}
+
+/// Whether a job's action can be told without reading Zoho.
+pub(super) fn needs_nothing(job: &Job) -> bool {
+    let question = Question { backups: &job.backups, when: &job.when, late_for: None };
+    question.needs() == Needs::default()
+}
+
+/// An occurrence, as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Row<'a> {
+    job: &'a str,
+    account: &'a str,
+    occurrence: Timestamp,
+    fire_at: Timestamp,
+    action: Action,
+    reason: &'a str,
+    targets: Vec<TargetRow<'a>>,
+    live: Option<LiveRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conditions: Option<&'a [Finding]>,
+}
+
+#[derive(Debug, Serialize)]
+struct TargetRow<'a> {
+    backup: &'a str,
+    action: Action,
+    reason: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct LiveRow<'a> {
+    backup: Option<&'a str>,
+    status: Option<&'a str>,
+    scheduled_date: Option<Timestamp>,
+    rrule: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    /// A row of `plan`.
+    pub(super) fn new(row: &'a Foretold<'_>, facts: &'a Facts) -> Self {
+        let target = |target: &'a ForetoldTarget| TargetRow {
+            backup: target.backup.as_str(),
+            action: target.action,
+            reason: &target.reason,
+        };
+        let live = |live: &'a LiveBackup| LiveRow {
+            backup: live.id.as_ref().map(calloff_core::ids::BackupId::as_str),
+            status: live.status.as_deref(),
+            scheduled_date: live.scheduled_date.as_ref().map(jiff::Zoned::timestamp),
+            rrule: live.rrule.as_deref(),
+        };
+        Self {
+            job: row.job.name.as_str(),
+            account: row.job.account.as_str(),
+            occurrence: row.occurrence,
+            fire_at: row.fire_at,
+            action: row.action,
+            reason: &row.reason,
+            targets: row.targets.iter().map(target).collect(),
+            live: live_of(facts).ok().flatten().map(live),
+            conditions: None,
+        }
+    }
+
+    /// The same with how each condition stands, as `explain` has it.
+    pub(super) fn with_conditions(self, row: &'a Foretold<'_>) -> Self {
+        Self { conditions: Some(&row.conditions), ..self }
+    }
+}
