@@ -43,7 +43,7 @@ async fn each_condition_lets_a_run_act_or_ends_it_as_skipped_with_what_was_wante
     let table = [
         // condition                          more of the backup        holds  said
         ("window = \"open\"",                 "",                       true,  ""),
-        ("window = \"shut\"",                 "",                       false, "`window` did not hold: wanted `shut` open, found it closed at 2026-11-27T16:00:00Z; it opens at 2026-11-28T18:00:00Z"),
+        ("window = \"shut\"",                 "",                       false, "`window` did not hold: wanted `shut` open, found it closed until 2026-11-28T18:00:00Z"),
         ("status = [\"SCHEDULED\"]",          "",                       true,  ""),
         ("status = [\"SCHEDULED\"]",          "status = \"STOPPED\"",   false, "`status` did not hold: wanted SCHEDULED, found STOPPED"),
         ("status = [\"SCHEDULED\"]",          "shows_as = \"DOZING\"",  false, "found DOZING, a word that Zoho does not document"),

@@ -65,7 +65,9 @@ pub(super) async fn plan(
             .collect();
         output.text(&report::plan(&plans, now, until, output.width()))?;
     }
-    note_gaps(&forecasts, &surveyed, args.form.json);
+    if args.form.json {
+        note_gaps(&forecasts, &surveyed);
+    }
     let cancels =
         forecasts.values().flat_map(|forecast| &forecast.rows).any(|row| row.action == Action::Cancel);
     Ok(exit_code(&surveyed, args.detailed_exitcode && cancels))
@@ -84,18 +86,14 @@ fn print_rows(
     rows.iter().try_for_each(|(row, facts)| output.json(&Row::new(row, facts)))
 }
 
-/// Says what the plan lacks, where the rows don't.
-fn note_gaps(
-    forecasts: &BTreeMap<&AccountName, Forecast<'_>>,
-    surveyed: &BTreeMap<AccountName, Surveyed>,
-    json: bool,
-) {
+/// Says what the plan lacks: rows alone don't.
+fn note_gaps(forecasts: &BTreeMap<&AccountName, Forecast<'_>>, surveyed: &BTreeMap<AccountName, Surveyed>) {
     for (name, account) in surveyed {
         if let Some(unread) = &account.unread {
             notice(&format!("account `{name}` could not be read: {}", unread.why()));
         }
     }
-    if json && let Some(cut_at) = forecasts.values().filter_map(|forecast| forecast.cut_at).min() {
+    if let Some(cut_at) = forecasts.values().filter_map(|forecast| forecast.cut_at).min() {
         notice(&format!(
             "there are too many occurrences: from {cut_at} on the plan is not complete; say --until or name jobs"
         ));

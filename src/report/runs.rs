@@ -63,6 +63,9 @@ fn target_lines(target: &Target, width: usize) -> String {
         styled(style_of(target.outcome), format_args!("{word:<17}")),
         attempts(target.attempts)
     );
+    if target.verified == Some(true) {
+        text.push_str(", verified");
+    }
     if let Some(answer) = answer(target) {
         write!(text, "  {answer}").unwrap_or_default();
     }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::live::{LiveBackup, Standing};
-use crate::text::duration as written;
+use crate::text::{duration as written, relative};
 use crate::window::Window;
 use crate::words::words;
 
@@ -223,8 +223,8 @@ fn in_window(NamedWindow { name, window }: &NamedWindow, now: Timestamp) -> Find
         Some(span) if span.closes == Timestamp::MAX => "it open, without an end in sight".to_owned(),
         Some(span) => format!("it open until {}", span.closes),
         None => match window.next_opening(now) {
-            Some(opening) => format!("it closed at {now}; it opens at {opening}"),
-            None => format!("it closed at {now}, for good"),
+            Some(opening) => format!("it closed until {opening}"),
+            None => "it closed, for good".to_owned(),
         },
     };
     let wanted = format!("`{name}` open");
@@ -253,7 +253,7 @@ fn due(
         let status = backup.status.as_deref().unwrap_or("without a status");
         return (false, format!("none: the backup is {status}, and Zoho names no next start"));
     };
-    (is_as_wanted(start), format!("{}, {start}", distance(start, now)))
+    (is_as_wanted(start), format!("{}, {start}", relative(start, now)))
 }
 
 fn is_due_within(start: Timestamp, now: Timestamp, within: Duration) -> bool {
@@ -266,22 +266,9 @@ fn is_good(newest: Option<Timestamp>, now: Timestamp, within: Duration) -> (bool
         None => (false, "none in Zoho's history, which covers a year".to_owned()),
         Some(at) => {
             let holds = now.saturating_sub(within).is_ok_and(|limit| at >= limit);
-            (holds, format!("one {}, {at}", distance(at, now)))
+            (holds, format!("one {}, {at}", relative(at, now)))
         }
     }
-}
-
-/// How far away an instant is, to the next smaller unit.
-fn distance(at: Timestamp, now: Timestamp) -> String {
-    let away = at.duration_since(now);
-    let secs = away.as_secs().unsigned_abs();
-    let shown = match secs {
-        0..60 => secs,
-        60..86_400 => secs - secs % 60,
-        _ => secs - secs % 3600,
-    };
-    let text = humantime::format_duration(Duration::from_secs(shown));
-    if away.is_negative() { format!("{text} ago") } else { format!("in {text}") }
 }
 
 #[cfg(test)]
@@ -334,8 +321,8 @@ mod tests {
         let table = [
             (NOW,                    true,  "it open until 2026-11-30T06:00:00Z"),
             ("2026-11-27T18:00:00Z", true,  "it open until 2026-11-30T06:00:00Z"),
-            ("2026-11-27T17:59:59Z", false, "it closed at 2026-11-27T17:59:59Z; it opens at 2026-11-27T18:00:00Z"),
-            ("2026-11-30T06:00:00Z", false, "it closed at 2026-11-30T06:00:00Z; it opens at 2026-12-04T18:00:00Z"),
+            ("2026-11-27T17:59:59Z", false, "it closed until 2026-11-27T18:00:00Z"),
+            ("2026-11-30T06:00:00Z", false, "it closed until 2026-12-04T18:00:00Z"),
         ];
         for (now, holds, actual) in table {
             let finding = only(&conditions, &nothing_read, now);
@@ -370,7 +357,7 @@ mod tests {
             (&status, Reading::NotRead,                     None, "Zoho was not asked"),
             (&due,    scheduled("2026-11-28T06:30:00Z"),    yes,  "in 12h, 2026-11-28T06:30:00Z"),
             (&due,    scheduled("2026-11-28T06:30:01Z"),    no,   "in 12h, 2026-11-28T06:30:01Z"),
-            (&due,    scheduled("2026-12-01T06:30:00Z"),    no,   "in 3days 12h, 2026-12-01T06:30:00Z"),
+            (&due,    scheduled("2026-12-01T06:30:00Z"),    no,   "in 3d 12h, 2026-12-01T06:30:00Z"),
             (&due,    scheduled("2026-11-27T18:29:00Z"),    yes,  "1m ago, 2026-11-27T18:29:00Z"),
             (&due,    backup(Some("SCHEDULED"), None),      no,   "none: the backup is SCHEDULED, and Zoho names no next start"),
             (&due,    backup(Some("STOPPED"), Some("2026-11-28T06:30:00Z")), no, "none: the backup is STOPPED, and Zoho names no next start"),
@@ -419,8 +406,8 @@ mod tests {
         assert_eq!(conditions.needs(), Needs { live: false, history: true });
         #[rustfmt::skip]
         let table = [
-            (Reading::Read(Some(ts("2026-11-19T18:30:00Z"))), Some(true),  "one 8days ago, 2026-11-19T18:30:00Z"),
-            (Reading::Read(Some(ts("2026-11-19T18:29:59Z"))), Some(false), "one 8days ago, 2026-11-19T18:29:59Z"),
+            (Reading::Read(Some(ts("2026-11-19T18:30:00Z"))), Some(true),  "one 8d ago, 2026-11-19T18:30:00Z"),
+            (Reading::Read(Some(ts("2026-11-19T18:29:59Z"))), Some(false), "one 8d ago, 2026-11-19T18:29:59Z"),
             (Reading::Read(None),                             Some(false), "none in Zoho's history, which covers a year"),
             (broken(),                                        None,        "Zoho could not be read: INTERNAL_ERROR"),
             (Reading::NotRead,                                None,        "Zoho was not asked"),

@@ -19,6 +19,6 @@ pub mod recurrence;
 pub mod retry;
 pub mod run;
 pub mod schedule;
-mod text;
+pub mod text;
 pub mod window;
 mod words;
