@@ -21,9 +21,10 @@ const SETTINGS: &str = include_str!("../../examples/demo/calloff.toml");
 const SCENARIO: &str = include_str!("../../examples/demo/scenario.toml");
 
 /// The job files of the repository's `jobs` folder; a test sees that none is left out.
-const JOBS: [(&str, &str); 4] = [
+const JOBS: [(&str, &str); 5] = [
     ("crm-import.toml", include_str!("../../jobs/crm-import.toml")),
     ("eu/retired-org.toml", include_str!("../../jobs/eu/retired-org.toml")),
+    ("night-watch.toml", include_str!("../../jobs/night-watch.toml")),
     ("quarter-end.toml", include_str!("../../jobs/quarter-end.toml")),
     ("release-freeze.toml", include_str!("../../jobs/release-freeze.toml")),
 ];

@@ -159,7 +159,7 @@ pub fn prove(cancelled: &BackupId, live: Option<&LiveBackup>) -> Proof {
     match &backup.id {
         Some(id) if id == cancelled => {}
         Some(id) => {
-            return inconclusive(format!("not verified: Zoho shows a newer backup, {id}, and no older one"));
+            return inconclusive(format!("not verified: Zoho shows another backup, {id}, and no older one"));
         }
         None => return inconclusive("not verified: Zoho shows a backup without an ID".to_owned()),
     }
