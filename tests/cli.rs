@@ -140,6 +140,23 @@ fn what_can_not_be_meant_exits_64_and_nothing_is_sent(#[case] args: &[&str]) {
 }
 
 #[test]
+fn one_warning_names_the_scope_that_a_read_back_lacks_and_the_cancels_are_successes() {
+    let zoho = format!("[accounts.acme]\nscopes = [\"ZohoCRM.bulk.backup.UPDATE\"]\n{}", scenario(""));
+    let job = format!("backups = [\"42\"]\n{LATER}");
+    let place = Place::new(&zoho, "", &[("a", &job), ("b", &job), ("c", &job)]);
+    let done = place.run(&["trigger", "a", "b", "c", "--json"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    for run in done.json() {
+        assert_eq!((&run["state"], &run["targets"][0]["verified"]), (&json!("succeeded"), &json!(false)));
+        assert!(run["targets"][0]["reason"].as_str().unwrap().contains("OAUTH_SCOPE_MISMATCH"), "{run}");
+    }
+    let warnings: Vec<&str> =
+        done.stderr.lines().filter(|line| line.contains("account.unverifiable")).collect();
+    assert_eq!(warnings.len(), 1, "{}", done.stderr);
+    assert!(warnings[0].contains("ZohoCRM.bulk.backup.READ"), "{}", warnings[0]);
+}
+
+#[test]
 fn refused_credentials_exit_77() {
     let refusing = format!(
         "{}[accounts.acme.faults]\ntoken = [{{ then = \"invalid_client\", times = 9 }}]\n",

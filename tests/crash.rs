@@ -31,8 +31,8 @@ fn stopped(place: &Place) -> BTreeSet<u32> {
 
 #[test]
 fn a_run_that_was_killed_at_any_instant_is_taken_up_and_ends_once() {
-    // After the token call, then ever further into the run, and after its last call.
-    for requests in [1, 2, 5, 9, 14, 20, 21] {
+    // After the token call, then ever further into the run, after its last cancel, and after the read-back.
+    for requests in [1, 2, 5, 9, 14, 20, 21, 22] {
         let place = place();
         let child = place.start(&["once", "--since", "1m"]);
         place.wait_until("requests came in", |place| place.requests() >= requests);
@@ -56,6 +56,39 @@ fn a_run_that_was_killed_at_any_instant_is_taken_up_and_ends_once() {
         assert_eq!(sound, "ok", "{context}");
         let owners = std::fs::read_dir(place.path("state/owners")).unwrap().count();
         assert_eq!(owners, 0, "the killed process leaves nothing behind: {context}");
+    }
+}
+
+#[test]
+fn a_run_with_conditions_that_was_killed_at_any_call_ends_as_what_it_did() {
+    let due = SystemClock.now() - SignedDuration::from_secs(5);
+    let job = format!(
+        "backups = [\"current\"]\n[schedule]\nat = \"{due}\"\n[when]\nstatus = [\"SCHEDULED\"]\ndue_within = \"1d\"\n"
+    );
+    let zoho = "[accounts.acme]\nlatency = \"30ms\"\n[[accounts.acme.backups]]\nid = \"42\"\nscheduled_date = \"+5h\"\n";
+    // The token, the look, the cancel, the read-back.
+    for requests in 1..=4 {
+        let place = Place::new(zoho, "", &[("job", &job)]);
+        let child = place.start(&["once", "--since", "1m"]);
+        place.wait_until("requests came in", |place| place.requests() >= requests);
+        signal(&child, "KILL");
+        let killed = Done::from(child.wait_with_output().unwrap());
+
+        let done = place.run(&["once", "--since", "1m", "--json"]);
+        let context = format!("killed after {requests} requests: {}{}", killed.stderr, done.stderr);
+        assert_eq!(done.code, 0, "{context}");
+        let history = place.history();
+        assert_eq!(history.len(), 1, "{context}");
+        let target = &history[0]["targets"][0];
+        assert_eq!(
+            (&target["backup"], &target["verified"]),
+            (&Value::from("42"), &Value::from(true)),
+            "{context}"
+        );
+        // Not `skipped`, though the backup that the conditions asked for is STOPPED by now.
+        let outcome = target["outcome"].as_str().unwrap();
+        assert!(matches!(outcome, "cancelled" | "already_cancelled"), "{outcome}: {context}");
+        assert_eq!(stopped(&place), [42].into(), "{context}");
     }
 }
 

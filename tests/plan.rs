@@ -144,6 +144,34 @@ fn an_account_that_can_not_be_read_is_unknown_and_says_why(
 }
 
 #[test]
+fn a_bar_and_colours_are_for_terminals() {
+    let (schedule, _) = in_hours(3);
+    let zoho = format!("{WEEKLY}[accounts.other]\nclient_id = \"1000.OTHER\"\nlatency = \"200ms\"\n");
+    let place = Place::new(&zoho, "", &[("one", &format!("backups = [\"42\"]\n{schedule}"))]);
+    let text = std::fs::read_to_string(place.path("calloff.toml")).unwrap();
+    let account = text.split("[accounts.acme]").nth(1).unwrap().replace("1000.CLIENT", "1000.OTHER");
+    place.write("calloff.toml", &format!("{text}[accounts.other]{account}"));
+    place.write("jobs/two.toml", &format!("account = \"other\"\nbackups = [\"42\"]\n{schedule}"));
+    let plain = place.run(&["plan"]);
+    assert!(!plain.stderr.contains("accounts read") && !plain.stdout.contains('\u{1b}'), "{}", plain.stderr);
+
+    // `script` gives a program a terminal.
+    let program = format!("{} plan", env!("CARGO_BIN_EXE_calloff"));
+    let command = place.command(&[]);
+    let (folder, environment) = (command.get_current_dir().unwrap().to_owned(), command.get_envs());
+    let mut terminal = std::process::Command::new("script");
+    terminal.args(["-qec", &program, "/dev/null"]).current_dir(folder).env("TERM", "xterm-256color");
+    for (key, value) in environment {
+        match value {
+            Some(value) => terminal.env(key, value),
+            None => terminal.env_remove(key),
+        };
+    }
+    let shown = String::from_utf8(terminal.output().unwrap().stdout).unwrap();
+    assert!(shown.contains("accounts read") && shown.contains("\u{1b}[1m"), "{shown}");
+}
+
+#[test]
 fn one_account_that_can_not_be_read_leaves_the_others_planned() {
     let zoho = format!("{WEEKLY}[accounts.broken]\nclient_id = \"1000.BROKEN\"\nno_permission = true\n");
     let (schedule, _) = in_hours(3);
