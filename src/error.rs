@@ -37,9 +37,6 @@ pub enum Error {
     /// Outcomes could not be put on record.
     #[error("not all that was done could be recorded; the log lines `target.unrecorded` have the outcomes")]
     Unrecorded,
-    /// A signal came before the command had its answer.
-    #[error("stopped before all was read")]
-    Stopped,
     /// The simulator can't be started.
     #[error("couldn't start the simulator on {address}")]
     Simulator {
@@ -70,7 +67,6 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) => 64,
-            Self::Stopped => 1,
             Self::Store(_) | Self::Unrecorded | Self::Simulator { .. } => 69,
             Self::Output(_) | Self::Internal(_) => 70,
             Self::Config { .. } | Self::NoConfig(_) | Self::Secret { .. } | Self::Scenario { .. } => 78,

@@ -18,6 +18,7 @@ use calloff_core::retry::RetryPolicy;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::setup::{self, Configuration};
 use crate::daemon::{self, Pursuer, Surveyed};
@@ -84,12 +85,13 @@ pub(super) async fn read_zoho(
     let pursuer = Pursuer {
         clock: Arc::clone(&surroundings.clock),
         dice: surroundings.dice,
-        stop: setup::stop_on_signals()?,
+        // Nothing is under way that must be finished: a signal ends the process, as it does by default.
+        stop: CancellationToken::new(),
     };
     let bar = progress(accounts.len());
     let surveyed = daemon::survey(&pursuer, &ready, &needs, POLICY, concurrency, || bar.inc(1)).await;
     bar.finish_and_clear();
-    surveyed.ok_or(Error::Stopped)
+    surveyed.map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// The live backup is always looked at, the history if a condition asks for it.
@@ -127,7 +129,7 @@ pub(super) fn live_of(facts: &Facts) -> Live<'_> {
 
 /// Whether a job's action can be told without reading Zoho.
 pub(super) fn needs_nothing(job: &Job) -> bool {
-    let question = Question { backups: &job.backups, when: &job.when, late_for: None };
+    let question = Question { backups: &job.backups, when: &job.when };
     question.needs() == Needs::default()
 }
 

@@ -106,6 +106,11 @@ impl Agenda {
                 self.arm(place, now);
             }
         }
+        // What is armed anew leaves its old entry behind, perhaps for a year.
+        if self.wakes.len() > 64 + 2 * self.jobs.len() {
+            let jobs = &self.jobs;
+            self.wakes.retain(|Reverse((_, place, arming))| jobs[*place].arming == *arming);
+        }
     }
 
     fn entry<'a>(&self, armed: &'a Armed) -> Entry<'a> {

@@ -1,30 +1,25 @@
 //! Whether a run acts: its conditions, and which backup `current` stands for. What Zoho has is read once, however
 //! many targets and conditions there are.
 
-use std::time::Duration;
-
-use calloff_core::condition::{Facts, Needs};
-use calloff_core::course::{Course, End, Question};
-use calloff_core::ids::BackupRef;
+use calloff_core::condition::Facts;
+use calloff_core::course::{self, Course, End, Question, Starts};
+use calloff_core::ids::{BackupId, BackupRef};
+use calloff_core::live::LiveBackup;
 use calloff_core::outcome::{self, Outcome};
-use calloff_core::retry::RetryPolicy;
-use calloff_core::run::{Run, Target, Trigger};
-use jiff::Timestamp;
+use calloff_core::run::{Run, Target};
 
 use super::accounts::Access;
 use super::look::Unread;
 use super::pursuit::Spent;
-use super::worker::{Ended, Orders, Worker};
+use super::runner::PATIENCE;
+use super::worker::{Ended, Orders, Worker, open_targets};
 use crate::error::chain;
-
-/// How long a run that is to act waits for that to be on record.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What was decided.
 #[derive(Debug)]
 pub(super) enum Decided {
-    /// The targets are to be cancelled; not beyond this instant, if it is known.
-    Act(Option<Timestamp>),
+    /// The targets are to be cancelled. When one of them starts by itself, as far as a look has shown.
+    Act(Option<Starts>),
     /// The targets have ended without a call.
     Ended,
     /// A stop came first.
@@ -32,7 +27,8 @@ pub(super) enum Decided {
 }
 
 impl Worker {
-    /// Decides whether the run acts, unless that is settled. `current` is replaced by what it stands for.
+    /// Decides whether the run acts, unless that is settled. `current` is replaced by what it stands for. What has
+    /// started since the occurrence of a late run ends as missed.
     pub(super) async fn decide(
         &self,
         access: &Access,
@@ -41,42 +37,93 @@ impl Worker {
         spent: &mut Spent,
     ) -> Decided {
         let backups: Vec<BackupRef> = run.targets.iter().map(|target| target.backup.clone()).collect();
-        if orders.decided && !backups.contains(&BackupRef::Current) {
-            return Decided::Act(None);
+        let live = if orders.decided && !backups.contains(&BackupRef::Current) {
+            None
+        } else {
+            match self.ask(access, run, &backups, orders, spent).await {
+                Ok(live) => live,
+                Err(decided) => return decided,
+            }
+        };
+        let live = match live {
+            Some(live) => live,
+            None if course::is_late(run.occurrence, self.clock.now()) => self.glance(access).await,
+            None if orders.decided => self.seen_by(run).await,
+            None => None,
+        };
+        let starts = course::starts(live.as_ref(), run.occurrence, self.clock.now());
+        if let Some(Starts { of, started: Some(started), .. }) = &starts {
+            let reason =
+                format!("the backup started at {started}, before the occurrence could be caught up with");
+            for target in unended(run).filter(|target| target.backup.id() == Some(of)) {
+                end_target(target, &End::without(Outcome::Missed, reason.clone()));
+            }
+            if run.targets.iter().all(|target| target.outcome.is_some()) {
+                return Decided::Ended;
+            }
         }
-        let late_for = run.occurrence.filter(|_| run.trigger == Trigger::CatchUp);
-        let question = Question { backups: &backups, when: &orders.when, late_for };
+        Decided::Act(starts)
+    }
+
+    /// Asks the conditions, and what `current` is, of Zoho as far as they need it. Gives what Zoho has shown, if it was
+    /// asked.
+    async fn ask(
+        &self,
+        access: &Access,
+        run: &mut Run,
+        backups: &[BackupRef],
+        orders: &Orders,
+        spent: &mut Spent,
+    ) -> Result<Option<Option<LiveBackup>>, Decided> {
+        let question = Question { backups, when: &orders.when };
         // What can be told without asking Zoho costs no call.
         if let Course::End(end) = question.answer(&Facts::default(), self.clock.now()) {
-            return end_all(run, &end);
+            return Err(end_all(run, &end, orders.verify));
         }
-        let Some((facts, unread)) = self.facts_for(access, &question, orders.policy, spent).await else {
-            return Decided::Stopped;
-        };
+        let read = self.pursuer().facts_within(access, question.needs(), orders.policy, spent).await;
+        let Some((facts, unread)) = read else { return Err(Decided::Stopped) };
+        if let Some(live) = facts.live.as_read() {
+            self.remember(&access.name, live.clone());
+        }
         match question.answer(&facts, self.clock.now()) {
-            Course::End(end) => end_all(run, &end),
+            Course::End(end) => Err(end_all(run, &end, orders.verify)),
             Course::Untold(reason) => {
-                for target in &mut run.targets {
-                    end_unread(target, unread.as_ref(), &reason);
-                }
-                Decided::Ended
+                unended(run).for_each(|target| end_unread(target, unread.as_ref(), &reason));
+                Err(Decided::Ended)
             }
-            Course::Cancel { current, deadline } => {
-                if orders.is_conditional(&backups) {
-                    for target in run.targets.iter_mut().filter(|target| target.backup == BackupRef::Current)
-                    {
-                        target.backup = current.clone().map_or(BackupRef::Current, BackupRef::Id);
-                    }
-                    let decided = self.store.decided(run.run_id, current);
-                    // It stays in line, before the outcomes.
-                    if let Ok(Err(error)) = tokio::time::timeout(PATIENCE, decided).await {
-                        tracing::error!(event = "run.undecided", run_id = %run.run_id, job = run.job,
-                            error = chain(&error), "going ahead without a record");
-                    }
+            Course::Cancel(current) => {
+                if orders.is_conditional(backups) {
+                    self.settle(run, current).await;
                 }
-                Decided::Act(deadline)
+                Ok(facts.live.as_read().cloned())
             }
         }
+    }
+
+    /// Puts on record that the run acts, and on what.
+    async fn settle(&self, run: &mut Run, current: Option<BackupId>) {
+        for target in run.targets.iter_mut().filter(|target| target.backup == BackupRef::Current) {
+            target.backup = current.clone().map_or(BackupRef::Current, BackupRef::Id);
+        }
+        let decided = self.store.decided(run.run_id, current);
+        // It stays in line, before the outcomes.
+        if let Ok(Err(error)) = tokio::time::timeout(PATIENCE, decided).await {
+            tracing::error!(event = "run.undecided", run_id = %run.run_id, job = run.job,
+                error = chain(&error), "going ahead without a record");
+        }
+    }
+
+    /// What a late run would gain from knowing, and can do without.
+    async fn glance(&self, access: &Access) -> Option<LiveBackup> {
+        let live = self.pursuer().glance(access).await.ok()?;
+        self.remember(&access.name, live.clone());
+        live
+    }
+
+    /// What an interrupted run has seen itself before it was interrupted.
+    async fn seen_by(&self, run: &Run) -> Option<LiveBackup> {
+        let seen = self.store.seen().await.ok()?.remove(&run.account)?;
+        (Some(seen.read_at) >= run.started_at).then_some(seen.backup)
     }
 
     /// Ends an interrupted run whose conditions were not looked at, and can't be any more: a guard-rail that is gone
@@ -84,45 +131,32 @@ impl Worker {
     pub(super) async fn give_up_undecided(&self, mut run: Run) -> Ended {
         let reason =
             "it was interrupted before its conditions were looked at, and its job file is gone since";
-        let end = End { outcome: Outcome::Missed, reason: reason.to_owned(), current: None, verified: None };
-        end_all(&mut run, &end);
-        self.end_without_calls(run).await
-    }
-
-    /// Reads what the question needs. What it would merely gain from is tried once. `None` if a stop came first.
-    async fn facts_for(
-        &self,
-        access: &Access,
-        question: &Question<'_>,
-        policy: RetryPolicy,
-        spent: &mut Spent,
-    ) -> Option<(Facts, Option<Unread>)> {
-        let pursuer = self.pursuer();
-        let mut needs = question.needs();
-        let mut policy = policy;
-        if needs == Needs::default() && question.gains_from_live() {
-            needs.live = true;
-            policy.max_attempts = 1;
-        }
-        let (facts, unread) = pursuer.facts_within(access, needs, policy, spent).await?;
-        if let Some(live) = facts.live.as_read() {
-            self.remember(&access.name, live.clone());
-        }
-        Some((facts, unread))
+        // What a person set off has no occurrence that could be missed.
+        let outcome = if run.occurrence.is_some() { Outcome::Missed } else { Outcome::Exhausted };
+        let open = open_targets(&run);
+        end_all(&mut run, &End::without(outcome, reason.to_owned()), false);
+        self.end_without_calls(run, &open).await
     }
 }
 
-fn end_all(run: &mut Run, end: &End) -> Decided {
-    for target in &mut run.targets {
-        if let (BackupRef::Current, Some(id)) = (&target.backup, &end.current) {
-            target.backup = BackupRef::Id(id.clone());
-        }
-        target.outcome = Some(end.outcome);
-        target.verified = end.verified;
-        target.reason = Some(end.reason.clone());
-        target.hint = outcome::hint(end.outcome, None).map(str::to_owned);
-    }
+fn end_all(run: &mut Run, end: &End, verify: bool) -> Decided {
+    let end = End { verified: end.verified.filter(|_| verify), ..end.clone() };
+    unended(run).for_each(|target| end_target(target, &end));
     Decided::Ended
+}
+
+fn unended(run: &mut Run) -> impl Iterator<Item = &mut Target> {
+    run.targets.iter_mut().filter(|target| target.outcome.is_none())
+}
+
+fn end_target(target: &mut Target, end: &End) {
+    if let (BackupRef::Current, Some(id)) = (&target.backup, &end.current) {
+        target.backup = BackupRef::Id(id.clone());
+    }
+    target.outcome = Some(end.outcome);
+    target.verified = end.verified;
+    target.reason = Some(end.reason.clone());
+    target.hint = outcome::hint(end.outcome, None).map(str::to_owned);
 }
 
 fn end_unread(target: &mut Target, unread: Option<&Unread>, reason: &str) {

@@ -15,6 +15,9 @@ use crate::zoho::{AccessToken, Client, HistoryPage, Read, TokenError};
 /// Pages of history that are read at most: two thousand rows, of a year in which backups are made once a week.
 const MOST_PAGES: u32 = 10;
 
+/// How long a glance waits for a place, and then for an answer.
+const GLANCE: Duration = Duration::from_secs(5);
+
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
@@ -30,7 +33,19 @@ pub struct Unread {
     pub limit: Option<String>,
 }
 
+impl Default for Unread {
+    fn default() -> Self {
+        Self { outcome: Outcome::Exhausted, http_status: None, code: None, message: None, limit: None }
+    }
+}
+
 impl Unread {
+    /// Whether the credentials are good, and what they are allowed is not enough to read.
+    #[must_use]
+    pub fn lacks_permission(&self) -> bool {
+        self.outcome == Outcome::Denied && !outcome::credentials_refused(self.outcome, self.code.as_deref())
+    }
+
     /// In one clause.
     #[must_use]
     pub fn why(&self) -> String {
@@ -71,16 +86,18 @@ impl Pursuer {
         for number in 1..=MOST_PAGES {
             let page = match self.read(access, Ask::History(number), policy, spent).await? {
                 Ok(Found::Page(page)) => page,
-                Ok(Found::Nothing | Found::Live(_)) => break,
+                Ok(Found::Nothing | Found::Live(_)) => return Some(Ok(newest)),
                 Err(unread) => return Some(Err(unread)),
             };
             let good = page.rows.iter().filter(|row| row.state.as_deref() == Some("completed"));
             newest = newest.max(good.filter_map(|row| row.log_time).max());
             if !page.more {
-                break;
+                return Some(Ok(newest));
             }
         }
-        Some(Ok(newest))
+        // Nothing found in a part of it does not mean that there is nothing.
+        let cut = || format!("the history has more than {MOST_PAGES} pages, and no completed backup on them");
+        Some(newest.map(Some).ok_or_else(|| Unread { message: Some(cut()), ..Unread::default() }))
     }
 
     /// Reads the facts that are needed, each once. What can't be read is among the facts as such; the first reason
@@ -124,6 +141,38 @@ impl Pursuer {
         Some((facts, None))
     }
 
+    /// Looks once at the account's current backup, for what can do without: it does not insist, renews no token, is
+    /// over soon, and how it goes does not count for or against the account. So it never stands in a cancel's way.
+    pub(super) async fn glance(&self, access: &Access) -> Result<Option<LiveBackup>, Unread> {
+        let unread =
+            |outcome, why: &str| Unread { outcome, message: Some(why.to_owned()), ..Unread::default() };
+        if access.gate.is_failing() {
+            return Err(unread(Outcome::Exhausted, "calls of the account keep failing"));
+        }
+        let Ok(_place) = tokio::time::timeout(GLANCE, access.gate.enter()).await else {
+            return Err(unread(Outcome::Exhausted, "there was no place for another call"));
+        };
+        let token = match access.tokens.current().await {
+            Ok(token) => token,
+            Err(error) => {
+                let refused = matches!(error, TokenError::Refused { .. });
+                let outcome = if refused { Outcome::Denied } else { Outcome::Exhausted };
+                let (http_status, code, message) = error.into_parts();
+                return Err(Unread { outcome, http_status, code, message, limit: None });
+            }
+        };
+        let mut reader = Reader::new(Ask::Live, access);
+        let outcome = match tokio::time::timeout(GLANCE, reader.call(&access.client, &token)).await {
+            Ok(Verdict::End(Ok(Found::Live(backup)))) => return Ok(Some(backup)),
+            Ok(Verdict::End(Ok(Found::Nothing | Found::Page(_)))) => return Ok(None),
+            Ok(Verdict::End(Err(outcome))) => outcome,
+            Ok(Verdict::TokenRefused) => Outcome::Denied,
+            Ok(Verdict::Transient(_)) => Outcome::Exhausted,
+            Err(_) => return Err(unread(Outcome::Exhausted, "it did not answer soon enough")),
+        };
+        Err(reader.unread(outcome, None))
+    }
+
     async fn read(&self, access: &Access, ask: Ask, policy: RetryPolicy, spent: &mut Spent) -> Looked<Found> {
         let mut errand =
             Reader { ask, account: access.name.as_str(), http_status: None, code: None, message: None };
@@ -135,8 +184,7 @@ impl Pursuer {
             Pursued::GaveUp(limit) => (Outcome::Exhausted, Some(ran_out(limit, bounds))),
             Pursued::Stopped => return None,
         };
-        let Reader { http_status, code, message, .. } = errand;
-        Some(Err(Unread { outcome, http_status, code, message, limit }))
+        Some(Err(errand.unread(outcome, limit)))
     }
 }
 
@@ -164,6 +212,17 @@ struct Reader<'a> {
     http_status: Option<u16>,
     code: Option<String>,
     message: Option<String>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(ask: Ask, access: &'a Access) -> Self {
+        Self { ask, account: access.name.as_str(), http_status: None, code: None, message: None }
+    }
+
+    fn unread(self, outcome: Outcome, limit: Option<String>) -> Unread {
+        let Self { http_status, code, message, .. } = self;
+        Unread { outcome, http_status, code, message, limit }
+    }
 }
 
 impl Errand for Reader<'_> {

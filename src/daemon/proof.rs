@@ -4,52 +4,49 @@ use std::time::Duration;
 
 use calloff_core::course::{self, Proof, READ_BACK_PAUSES};
 use calloff_core::live::LiveBackup;
-use calloff_core::outcome::{self, Outcome, Standing};
-use calloff_core::retry::RetryPolicy;
+use calloff_core::outcome::{self, Outcome};
 use calloff_core::run::{Run, Target};
+use tokio::time::Instant;
 
 use super::accounts::Access;
-use super::look::Unread;
-use super::pursuit::Spent;
 use super::worker::Worker;
 
-/// One try a poll: the polls are the retries.
-const ONE_TRY: RetryPolicy = RetryPolicy {
-    max_attempts: 1,
-    initial_delay: Duration::from_secs(1),
-    max_delay: Duration::from_secs(1),
-    give_up_after: Duration::from_secs(10),
-};
+/// No poll is begun later than this after the first. How soon Zoho shows a cancel is not documented.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Worker {
-    /// The targets that were cancelled, as they stand after reading back; `None` if a stop came first. Not being
-    /// allowed to read makes no failure of a success.
-    pub(super) async fn read_back(&self, access: &Access, run: &Run) -> Option<Vec<(usize, Target)>> {
+    /// The targets that were cancelled, as they stand after reading back. Not being able to read makes no failure of a
+    /// success; nor does it hold up anything else.
+    pub(super) async fn read_back(&self, access: &Access, run: &Run) -> Vec<(usize, Target)> {
         let unproven: Vec<(usize, &Target)> =
             run.targets.iter().enumerate().filter(|(_, target)| is_unproven(target)).collect();
         if unproven.is_empty() {
-            return Some(Vec::new());
+            return Vec::new();
         }
-        let pursuer = self.pursuer();
+        let (pursuer, end) = (self.pursuer(), Instant::now() + PATIENCE);
         let mut pauses = READ_BACK_PAUSES.into_iter();
         loop {
-            let (proven, settled) = match pursuer.live(access, ONE_TRY, &mut Spent::default()).await? {
+            if self.stop.is_cancelled() {
+                return unverified(&unproven, "it was stopped before it could be read back");
+            }
+            let (proven, settled) = match pursuer.glance(access).await {
                 Ok(live) => {
                     self.remember(&access.name, live.clone());
                     judge(&unproven, live.as_ref())
                 }
                 Err(unread) => {
-                    if unread.outcome == Outcome::Denied {
+                    if unread.lacks_permission() {
                         access.warn_unverifiable(&unread.why());
                     }
-                    (unverified(&unproven, &unread), unread.outcome != Outcome::Exhausted)
+                    (unverified(&unproven, &unread.why()), unread.outcome != Outcome::Exhausted)
                 }
             };
-            let Some(pause) = pauses.next().filter(|_| !settled) else { return Some(proven) };
+            let next = pauses.next().filter(|pause| !settled && Instant::now() + *pause < end);
+            let Some(pause) = next else { return proven };
             tracing::debug!(event = "run.unproven", run_id = %run.run_id, job = run.job, account = %run.account,
                 "Zoho does not show the cancel yet: looking again");
             if !pursuer.wait(pause).await {
-                return None;
+                return proven;
             }
         }
     }
@@ -67,10 +64,12 @@ fn judge(unproven: &[(usize, &Target)], live: Option<&LiveBackup>) -> (Vec<(usiz
                 target.verified = Some(false);
                 target.reason = Some(reason);
             }
-            // Zoho did not say that it has stopped the backup, only that somebody had.
-            Proof::Contradicted(reason) if target.outcome == Some(Outcome::AlreadyCancelled) => {
+            // Zoho did not say that it has stopped the backup, only that somebody had. After several attempts that may
+            // have been the first of them.
+            Proof::Contradicted(reason) if !was_ours(&target) => {
                 target.verified = Some(false);
-                target.reason = Some(format!("not verified: {reason}"));
+                target.reason =
+                    Some(format!("not verified: {reason}, and says that it is cancelled already"));
             }
             Proof::Contradicted(reason) => {
                 settled = false;
@@ -85,14 +84,18 @@ fn judge(unproven: &[(usize, &Target)], live: Option<&LiveBackup>) -> (Vec<(usiz
     (proven.collect(), settled)
 }
 
-fn unverified(unproven: &[(usize, &Target)], unread: &Unread) -> Vec<(usize, Target)> {
-    let reason = format!("not verified: {}", unread.why());
+/// Whether a cancel of ours was accepted, or may have been and its answer was lost.
+fn was_ours(target: &Target) -> bool {
+    target.outcome == Some(Outcome::Cancelled) || target.attempts > 1
+}
+
+fn unverified(unproven: &[(usize, &Target)], why: &str) -> Vec<(usize, Target)> {
+    let reason = format!("not verified: {why}");
     let target =
         |target: &Target| Target { verified: Some(false), reason: Some(reason.clone()), ..target.clone() };
     unproven.iter().map(|(position, unproven)| (*position, target(unproven))).collect()
 }
 
 fn is_unproven(target: &Target) -> bool {
-    let success = target.outcome.is_some_and(|outcome| outcome.standing() == Standing::Success);
-    success && target.verified.is_none() && target.backup.id().is_some()
+    target.is_success() && target.verified.is_none() && target.backup.id().is_some()
 }

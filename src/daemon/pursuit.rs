@@ -13,6 +13,9 @@ use super::accounts::Access;
 use crate::clock::SharedClock;
 use crate::zoho::{AccessToken, Client, Entered, Gate, TokenError};
 
+/// How long a turn is waited for before it is looked again at what bounds the wait.
+const RELOOK: Duration = Duration::from_secs(5);
+
 /// No sleep is trusted for longer.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
@@ -170,7 +173,7 @@ impl Pursuer {
         Some((Event::Judged(verdict), refused))
     }
 
-    /// Waits for a turn. While the account keeps failing, for no longer than there is time.
+    /// Waits for a turn: no longer than until the deadline, and while the account keeps failing, than there is time.
     async fn line_up<'a>(
         &self,
         gate: &'a Gate,
@@ -184,8 +187,8 @@ impl Pursuer {
             let failing = gate.is_failing();
             let time = bounds.policy.give_up_after.saturating_sub(spent.time());
             let left = self.left(bounds.deadline).unwrap_or(Duration::MAX);
-            // While the account is healthy the wait is only looked at again.
-            let patience = if failing { time.min(left) } else { time.max(Duration::from_secs(1)) };
+            // Both are looked at again: others may bring the account to fail, and clocks may step.
+            let patience = if failing { time.min(left) } else { left }.min(RELOOK);
             if let Ok(entered) = tokio::time::timeout(patience, &mut turn).await {
                 if !failing {
                     spent.in_line += since.elapsed();
@@ -193,8 +196,11 @@ impl Pursuer {
                 spent.begun.get_or_insert_with(Instant::now);
                 return Ok(entered);
             }
-            if failing {
-                return Err(if left < time { Limit::Deadline } else { Limit::Time });
+            if left <= patience {
+                return Err(Limit::Deadline);
+            }
+            if failing && time <= patience {
+                return Err(Limit::Time);
             }
         }
     }

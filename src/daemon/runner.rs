@@ -21,7 +21,7 @@ use crate::store::{Claim, Claimed, Interrupted, Missed, NewRun, StoreError};
 
 /// How long a due cancel waits for the record before it goes ahead without: a missed cancel is worse than a
 /// repeated one.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What runs are made from.
 #[derive(Debug, Clone)]

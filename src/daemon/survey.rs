@@ -7,7 +7,7 @@ use calloff_core::condition::{Facts, Needs};
 use calloff_core::ids::AccountName;
 use calloff_core::retry::RetryPolicy;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::accounts::Accounts;
 use super::look::Unread;
@@ -23,7 +23,11 @@ pub struct Surveyed {
 }
 
 /// Reads of each account what is needed, each once, `concurrency` accounts at the same time. `progress` is called
-/// after each account. `None` if a stop came first.
+/// after each account.
+///
+/// # Errors
+///
+/// If a reading ended in a defect.
 pub async fn survey(
     pursuer: &Pursuer,
     accounts: &Accounts,
@@ -31,7 +35,7 @@ pub async fn survey(
     policy: RetryPolicy,
     concurrency: usize,
     progress: impl Fn(),
-) -> Option<BTreeMap<AccountName, Surveyed>> {
+) -> Result<BTreeMap<AccountName, Surveyed>, JoinError> {
     let places = Arc::new(Semaphore::new(concurrency.max(1)));
     let mut readings = JoinSet::new();
     for (name, needs) in needs {
@@ -47,9 +51,8 @@ pub async fn survey(
     }
     let mut surveyed = BTreeMap::new();
     while let Some(read) = readings.join_next().await {
-        let (name, account) = read.ok()??;
-        surveyed.insert(name, account);
+        surveyed.extend(read?);
         progress();
     }
-    Some(surveyed)
+    Ok(surveyed)
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use calloff_core::condition::Conditions;
 use calloff_core::config::Job;
+use calloff_core::course::Starts;
 use calloff_core::ids::{AccountName, BackupRef, RunId};
 use calloff_core::live::LiveBackup;
-use calloff_core::outcome::{Outcome, Standing};
+use calloff_core::outcome::Outcome;
 use calloff_core::retry::RetryPolicy;
 use calloff_core::run::{Run, RunState, Target};
 use jiff::Timestamp;
@@ -98,23 +99,30 @@ impl Worker {
         tracing::debug!(event = "run.start", run_id = %run.run_id, job = run.job, account = %run.account,
             trigger = run.trigger.as_str(), occurrence = run.occurrence.map(tracing::field::display),
             lateness_ms = run.lateness_ms, targets = run.targets.len(), "a run begins");
+        let open = open_targets(&run);
         let mut spent = Spent::default();
-        let deadline = match self.decide(&access, &mut run, orders, &mut spent).await {
-            Decided::Act(deadline) => deadline,
+        let starts = match self.decide(&access, &mut run, orders, &mut spent).await {
+            Decided::Act(starts) => starts,
             Decided::Stopped => {
                 freed();
                 return Ended::Stopped(run);
             }
             Decided::Ended => {
                 freed();
-                return self.end_without_calls(run).await;
+                return self.end_without_calls(run, &open).await;
             }
         };
-        let bounds = Bounds { policy: orders.policy, deadline };
-        let recordings = self.pursue_all(&access, &mut run, bounds, spent, orders.verify).await;
-        let all_ended = run.targets.iter().all(|target| target.outcome.is_some());
-        let proof = if orders.verify && all_ended { self.read_back(&access, &run).await } else { None };
+        let mut recordings = JoinSet::new();
+        let ended = endings(&run, &open);
+        if !ended.is_empty() {
+            let (worker, of, keep_open) = (self.clone(), RunKey::of(&run), orders.verify);
+            recordings.spawn(async move { worker.record(of, ended, keep_open).await });
+        }
+        self.pursue_all(&access, &mut run, orders, starts.as_ref(), spent, &mut recordings).await;
+        // What follows takes nothing from the job's next run.
         freed();
+        let all_ended = run.targets.iter().all(|target| target.outcome.is_some());
+        let proof = if orders.verify && all_ended { Some(self.read_back(&access, &run).await) } else { None };
 
         let recorded = self.within_patience(finish(recordings)).await;
         let closed = match (recorded, proof) {
@@ -123,7 +131,7 @@ impl Worker {
                 for (position, target) in &proof {
                     run.targets[*position] = target.clone();
                 }
-                self.within_patience(self.close(&run, proof)).await.and_then(Result::ok)
+                self.within_patience(self.close(&run, proof)).await.and_then(Result::ok).map(Some)
             }
             _ => None,
         };
@@ -133,22 +141,25 @@ impl Worker {
     }
 
     /// Pursues the targets side by side; each outcome is on its way into the record as soon as it is known. Whether
-    /// it is there is known when the tasks end.
+    /// it is there is known when the recordings end.
     async fn pursue_all(
         &self,
         access: &Arc<Access>,
         run: &mut Run,
-        bounds: Bounds,
+        orders: &Orders,
+        starts: Option<&Starts>,
         spent: Spent,
-        keep_open: bool,
-    ) -> JoinSet<Result<Option<Timestamp>, StoreError>> {
+        recordings: &mut JoinSet<Result<Option<Timestamp>, NotRecorded>>,
+    ) {
         let mut pursuits = JoinSet::new();
         for (position, target) in
             run.targets.iter().enumerate().filter(|(_, target)| target.outcome.is_none())
         {
             let (pursuer, access) = (self.pursuer(), Arc::clone(access));
             let mut cancelling = Cancelling::new(self, run, position, target.clone());
-            let mut spent = spent;
+            let its_own = starts.filter(|starts| target.backup.id() == Some(&starts.of));
+            let deadline = its_own.and_then(|starts| starts.deadline);
+            let (bounds, mut spent) = (Bounds { policy: orders.policy, deadline }, spent);
             pursuits.spawn(async move {
                 match pursuer.pursue(&access, &mut cancelling, bounds, &mut spent).await {
                     Pursued::Ended(outcome) => Some(cancelling.end(outcome, None)),
@@ -160,23 +171,19 @@ impl Worker {
                 }
             });
         }
-        let mut recordings = JoinSet::new();
         while let Some(ending) = pursuits.join_next().await {
             // A pursuit that panicked leaves its target without an outcome: it is taken up at the next start.
             let Ok(Some(ending)) = ending else { continue };
             run.targets[ending.position] = ending.target.clone();
-            let worker = self.clone();
-            let of = RunKey::of(run);
+            let (worker, of, keep_open) = (self.clone(), RunKey::of(run), orders.verify);
             recordings.spawn(async move { worker.record(of, vec![ending], keep_open).await });
         }
-        recordings
     }
 
-    /// Records the end of a run whose targets ended without a call.
-    pub(super) async fn end_without_calls(&self, mut run: Run) -> Ended {
-        let endings = run.targets.iter().cloned().enumerate();
-        let endings = endings.map(|(position, target)| Ending { position, target, attempt: None }).collect();
-        match self.within_patience(self.record(RunKey::of(&run), endings, false)).await {
+    /// Records the end of a run whose targets ended without a call; those at `open` had not ended before.
+    pub(super) async fn end_without_calls(&self, mut run: Run, open: &[usize]) -> Ended {
+        let ended = endings(&run, open);
+        match self.within_patience(self.record(RunKey::of(&run), ended, false)).await {
             Some(Ok(at)) => {
                 run.finished_at = at;
                 concluded(run)
@@ -192,60 +199,65 @@ impl Worker {
         run: RunKey,
         endings: Vec<Ending>,
         keep_open: bool,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    ) -> Result<Option<Timestamp>, NotRecorded> {
         let targets: Vec<Target> = endings.iter().map(|ending| ending.target.clone()).collect();
-        let ended = self.store.ended(run.run_id, endings, keep_open, self.clock.now());
-        tokio::pin!(ended);
-        let ended = tokio::select! {
+        let writing = self.store.ended(run.run_id, endings, keep_open, self.clock.now());
+        let written = self.durable(&run, &targets, writing).await?;
+        announce_all(&run, targets.iter().filter(|target| !(keep_open && target.is_success())));
+        Ok(if let Written::LastOfRun(at) = written { Some(at) } else { None })
+    }
+
+    /// Records what a read-back has shown, which ends the run, and says how its cancels ended.
+    async fn close(&self, run: &Run, proof: Vec<(usize, Target)>) -> Result<Timestamp, NotRecorded> {
+        let key = RunKey::of(run);
+        let said_now =
+            |target: &&Target| target.is_success() || target.outcome == Some(Outcome::Contradicted);
+        let targets: Vec<Target> = run.targets.iter().filter(said_now).cloned().collect();
+        let writing = self.store.proved(run.run_id, proof, self.clock.now());
+        match self.durable(&key, &targets, writing).await? {
+            Written::LastOfRun(at) => {
+                announce_all(&key, &targets);
+                Ok(at)
+            }
+            Written::OneOfRun | Written::NoSuchRun => Err(NotRecorded),
+        }
+    }
+
+    /// Waits until a write about these targets is durable. If that takes long, or fails, the log says how they ended.
+    async fn durable(
+        &self,
+        run: &RunKey,
+        targets: &[Target],
+        writing: impl Future<Output = Result<Written, StoreError>>,
+    ) -> Result<Written, NotRecorded> {
+        tokio::pin!(writing);
+        let written = tokio::select! {
             biased;
-            ended = &mut ended => ended,
+            written = &mut writing => written,
             () = self.store.failing() => {
                 // If the process is killed before the record recovers, these lines are all there is.
-                for target in &targets {
+                for target in targets {
                     tracing::warn!(event = "target.unrecorded", run_id = %run.run_id, job = run.job,
                         account = %run.account, backup = %target.backup,
                         outcome = target.outcome.map(Outcome::as_str), attempts = target.attempts,
                         code = target.code, "an outcome waits for the record to take writes again");
                 }
-                ended.await
+                writing.await
             }
         };
-        let trouble = match ended {
-            Ok(Written::NoSuchRun) => None,
-            Ok(written) => {
-                for target in targets.iter().filter(|target| !(keep_open && is_success(target))) {
-                    announce_target(run.run_id, &run.job, &run.account, target);
-                }
-                return Ok(if let Written::LastOfRun(at) = written { Some(at) } else { None });
+        let why = match written {
+            Ok(Written::NoSuchRun) => {
+                "another process had claimed the run meanwhile; the record has its outcomes".to_owned()
             }
-            Err(error) => Some(error),
+            Ok(written) => return Ok(written),
+            Err(error) => chain(&error),
         };
-        let why = trouble.as_ref().map_or_else(
-            || "another process had claimed the run meanwhile; the record has its outcomes".to_owned(),
-            |error| chain(error),
-        );
-        for target in &targets {
+        for target in targets {
             tracing::error!(event = "target.unrecorded", run_id = %run.run_id, job = run.job, account = %run.account,
                 backup = %target.backup, outcome = target.outcome.map(Outcome::as_str),
                 error = why, "an outcome could not be recorded");
         }
-        Err(trouble.unwrap_or(StoreError::Closed))
-    }
-
-    /// Records what a read-back has shown, which ends the run, and says how its cancels ended.
-    async fn close(&self, run: &Run, proof: Vec<(usize, Target)>) -> Result<Option<Timestamp>, StoreError> {
-        match self.store.proved(run.run_id, proof, self.clock.now()).await {
-            Ok(Written::LastOfRun(at)) => {
-                for target in
-                    run.targets.iter().filter(|target| is_success(target) || is_contradicted(target))
-                {
-                    announce_target(run.run_id, &run.job, &run.account, target);
-                }
-                Ok(Some(at))
-            }
-            Ok(_) => Err(StoreError::Closed),
-            Err(error) => Err(error),
-        }
+        Err(NotRecorded)
     }
 
     async fn within_patience<T>(&self, work: impl Future<Output = T>) -> Option<T> {
@@ -267,22 +279,34 @@ impl Worker {
     }
 }
 
+/// Something could not be put on record; that has been said.
+#[derive(Debug)]
+struct NotRecorded;
+
 /// Waits until all is on record; gives the end of the run, if one of them was it.
 async fn finish(
-    mut recordings: JoinSet<Result<Option<Timestamp>, StoreError>>,
-) -> Result<Option<Timestamp>, StoreError> {
-    let (mut at, mut trouble) = (None, None);
+    mut recordings: JoinSet<Result<Option<Timestamp>, NotRecorded>>,
+) -> Result<Option<Timestamp>, NotRecorded> {
+    let (mut at, mut all) = (None, true);
     while let Some(recorded) = recordings.join_next().await {
         match recorded {
             Ok(Ok(ended)) => at = at.or(ended),
-            Ok(Err(error)) => trouble = Some(error),
-            Err(_) => trouble = Some(StoreError::Closed),
+            _ => all = false,
         }
     }
-    match trouble {
-        Some(error) => Err(error),
-        None => Ok(at),
-    }
+    if all { Ok(at) } else { Err(NotRecorded) }
+}
+
+/// The places of the targets that have not ended.
+pub(super) fn open_targets(run: &Run) -> Vec<usize> {
+    let open = run.targets.iter().enumerate().filter(|(_, target)| target.outcome.is_none());
+    open.map(|(position, _)| position).collect()
+}
+
+/// How those of the targets at these places ended that have.
+fn endings(run: &Run, open: &[usize]) -> Vec<Ending> {
+    let ended = open.iter().filter(|position| run.targets[**position].outcome.is_some());
+    ended.map(|&position| Ending { position, target: run.targets[position].clone(), attempt: None }).collect()
 }
 
 /// What tells a run from others, in the record and in the log.
@@ -299,20 +323,15 @@ impl RunKey {
     }
 }
 
-fn is_success(target: &Target) -> bool {
-    target.outcome.is_some_and(|outcome| outcome.standing() == Standing::Success)
-}
-
-fn is_contradicted(target: &Target) -> bool {
-    target.outcome == Some(Outcome::Contradicted)
-}
-
 /// Says how a run ended here, all of it being on record.
 fn concluded(mut run: Run) -> Ended {
     if run.finished_at.is_none() {
         return Ended::Stopped(run);
     }
     run.state = RunState::of(run.targets.iter().filter_map(|target| target.outcome));
+    if run.state == RunState::Missed {
+        run.stand_for_missed();
+    }
     tracing::debug!(event = "run.end", run_id = %run.run_id, job = run.job, account = %run.account,
         state = run.state.as_str(), "a run has ended");
     Ended::Complete(run)
@@ -320,7 +339,11 @@ fn concluded(mut run: Run) -> Ended {
 
 /// Says how each target of a run ended.
 pub(super) fn announce(run: &Run) {
-    for target in &run.targets {
+    announce_all(&RunKey::of(run), &run.targets);
+}
+
+fn announce_all<'t>(run: &RunKey, targets: impl IntoIterator<Item = &'t Target>) {
+    for target in targets {
         announce_target(run.run_id, &run.job, &run.account, target);
     }
 }

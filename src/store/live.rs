@@ -36,7 +36,8 @@ impl Store {
                     read_at = excluded.read_at, backup = excluded.backup, status = excluded.status,
                     rrule = excluded.rrule, scheduled_date = excluded.scheduled_date,
                     start_date = excluded.start_date, requester = excluded.requester
-                 WHERE excluded.read_at >= live.read_at",
+                 -- What was kept while the clock was ahead must not outlive that.
+                 WHERE excluded.read_at >= live.read_at OR live.read_at > excluded.read_at + 60000",
             )?
             .execute(params![
                 account.as_str(),

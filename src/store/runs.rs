@@ -428,8 +428,11 @@ fn end_run(tx: &Transaction<'_>, run: RunId, now: Timestamp) -> rusqlite::Result
     let targets = super::rows::targets(tx, run)?;
     let state = RunState::of(targets.iter().filter_map(|target| target.outcome));
     tx.execute(
-        "UPDATE runs SET state = ?2, finished_at = ?3, owner = NULL WHERE run_id = ?1",
-        params![run.to_string(), state.as_str(), now.as_millisecond()],
+        "UPDATE runs SET state = ?2, finished_at = ?3, owner = NULL,
+                         missed = CASE WHEN ?4 THEN coalesce(missed, 1) ELSE missed END,
+                         started_at = CASE WHEN ?4 THEN NULL ELSE started_at END
+         WHERE run_id = ?1",
+        params![run.to_string(), state.as_str(), now.as_millisecond(), state == RunState::Missed],
     )?;
     Ok(now)
 }

@@ -45,8 +45,13 @@ impl Redactor {
         }
         let words: Vec<&str> =
             text.split_whitespace().map(|word| if is_token(word) { MASK } else { word }).collect();
-        words.join(" ").chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+        words.join(" ").chars().filter(|c| !c.is_control() && !turns_text(*c)).take(LONGEST).collect()
     }
+}
+
+/// Whether a character changes the direction in which others are shown, so that a text could pose as another.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether a word holds something like `1000.0a1b….2c3d…`, as Zoho's tokens look.
@@ -73,6 +78,7 @@ mod tests {
             (&format!("{{\"token\":\"{token}\"}}"), "[redacted]"),
             ("version 1000.1 is fine", "version 1000.1 is fine"),
             ("red \u{1b}[31malert\u{7}", "red [31malert"),
+            ("FREQ=\u{202e}YLKEEW", "FREQ=YLKEEW"),
         ] {
             assert_eq!(redactor.clean(text), want, "{text:?}");
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::live::{LiveBackup, Standing};
+use crate::live::{LiveBackup, Phase};
 use crate::text::{duration as written, relative};
 use crate::window::Window;
 use crate::words::words;
@@ -235,7 +235,7 @@ fn status(wanted: &[String], backup: &LiveBackup) -> (bool, String) {
     match &backup.status {
         None if backup.is_blank() => (false, NO_BACKUP.to_owned()),
         None => (false, "a backup without a status".to_owned()),
-        Some(status) if backup.standing() == Standing::Unknown => {
+        Some(status) if backup.phase() == Phase::Unknown => {
             (wanted.contains(status), format!("{status}, a word that Zoho does not document"))
         }
         Some(status) => (wanted.contains(status), status.clone()),

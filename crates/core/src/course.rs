@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::condition::{Conditions, Facts, Needs, Permit, permit};
+use crate::condition::{Conditions, Facts, Finding, Needs, Permit, permit};
 use crate::ids::{BackupId, BackupRef};
-use crate::live::{self, Current, LiveBackup, Standing};
+use crate::live::{self, Current, LiveBackup, Phase, SURE_AFTER};
 use crate::outcome::Outcome;
 
 /// What a run is to decide by.
@@ -16,20 +16,13 @@ pub struct Question<'a> {
     pub backups: &'a [BackupRef],
     /// What must hold.
     pub when: &'a Conditions,
-    /// The occurrence that is being caught up with; `None` for a run on time.
-    pub late_for: Option<Timestamp>,
 }
 
 /// What a run does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Course {
-    /// Cancel the targets.
-    Cancel {
-        /// The backup that `current` stands for, if it is asked for.
-        current: Option<BackupId>,
-        /// When the backup starts by itself, if that is known and lies ahead: there is no use in trying longer.
-        deadline: Option<Timestamp>,
-    },
+    /// Cancel the targets; the backup that `current` stands for, if it is asked for.
+    Cancel(Option<BackupId>),
     /// End all targets without a call.
     End(End),
     /// It can't be told, for this reason: a fact is missing.
@@ -57,69 +50,83 @@ impl Question<'_> {
         Needs { live: needs.live || self.asks_for_current(), ..needs }
     }
 
-    /// Whether the answer is better if the live backup is known, though there is one without.
-    #[must_use]
-    pub fn gains_from_live(&self) -> bool {
-        self.late_for.is_some()
-    }
-
     /// Answers it.
     #[must_use]
     pub fn answer(&self, facts: &Facts, now: Timestamp) -> Course {
-        match permit(&self.when.judge(facts, now)) {
+        self.answer_by(&self.when.judge(facts, now), facts, now)
+    }
+
+    /// Answers it by how the conditions stand.
+    #[must_use]
+    pub fn answer_by(&self, findings: &[Finding], facts: &Facts, now: Timestamp) -> Course {
+        match permit(findings) {
             Permit::Refused(reason) => return Course::End(End::without(Outcome::Skipped, reason)),
             Permit::Untold(reason) => return Course::Untold(reason),
             Permit::Granted => {}
         }
-        let live = facts.live.as_read();
-        if let Some(started) = live.and_then(|live| self.started_meanwhile(live.as_ref()?, now)) {
-            let reason =
-                format!("the backup started at {started}, before the occurrence could be caught up with");
-            return Course::End(End::without(Outcome::Missed, reason));
-        }
-        let deadline = live.and_then(|live| live.as_ref()?.next_start(now)).filter(|start| *start > now);
         if !self.asks_for_current() {
-            return Course::Cancel { current: None, deadline };
+            return Course::Cancel(None);
         }
-        match live {
+        match facts.live.as_read() {
             None => {
                 let why = facts.live.why_not();
                 Course::Untold(format!("which backup is current could not be told: {why}"))
             }
-            Some(live) => current(live.as_ref(), deadline, now),
+            Some(live) => current(live.as_ref(), now),
         }
     }
 
     fn asks_for_current(&self) -> bool {
         self.backups.contains(&BackupRef::Current)
     }
-
-    /// When the backup that a late run was to prevent has started by its own schedule.
-    fn started_meanwhile(&self, backup: &LiveBackup, now: Timestamp) -> Option<Timestamp> {
-        let late_for = self.late_for?;
-        (backup.standing() == Standing::Scheduled).then(|| backup.surely_started(late_for, now))?
-    }
 }
 
-fn current(live: Option<&LiveBackup>, deadline: Option<Timestamp>, now: Timestamp) -> Course {
+/// What is known of when one backup starts by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Starts {
+    /// Which backup that is: Zoho shows one, and of others nothing is known.
+    pub of: BackupId,
+    /// Its next start, if that lies ahead: there is no use in trying longer.
+    pub deadline: Option<Timestamp>,
+    /// When it has surely started since the occurrence of a late run: what is scheduled now is the start after that.
+    pub started: Option<Timestamp>,
+}
+
+/// What a look tells of the starts of the backup that Zoho shows. `occurrence` is that of the run, if it has one.
+#[must_use]
+pub fn starts(live: Option<&LiveBackup>, occurrence: Option<Timestamp>, now: Timestamp) -> Option<Starts> {
+    let backup = live?;
+    Some(Starts {
+        of: backup.id.clone()?,
+        deadline: backup.next_start(now).filter(|start| *start > now),
+        started: occurrence.and_then(|occurrence| backup.surely_started(occurrence, now)),
+    })
+}
+
+/// Whether a run is so late that a look may show that its backup has started meanwhile.
+#[must_use]
+pub fn is_late(occurrence: Option<Timestamp>, now: Timestamp) -> bool {
+    let sure = occurrence.and_then(|occurrence| occurrence.saturating_add(SURE_AFTER).ok());
+    sure.is_some_and(|sure| now > sure)
+}
+
+fn current(live: Option<&LiveBackup>, now: Timestamp) -> Course {
     let status = live.and_then(|backup| backup.status.as_deref()).unwrap_or("without a status");
     let end = |outcome, reason, current, verified| Course::End(End { outcome, reason, current, verified });
     match live::current(live, now) {
-        Current::Cancel(id) => Course::Cancel { current: Some(id), deadline },
+        Current::Cancel(id) => Course::Cancel(Some(id)),
         Current::Running(id) => {
             end(Outcome::TooLate, "the account's current backup is running".to_owned(), id, None)
         }
         Current::Nothing(Some(id)) => {
             let reason = format!("nothing is scheduled: the account's current backup is {status}");
-            let stopped = live.is_some_and(|backup| backup.standing() == Standing::Stopped);
+            let stopped = live.is_some_and(|backup| backup.phase() == Phase::Stopped);
             end(Outcome::AlreadyCancelled, reason, Some(id), Some(stopped))
         }
-        Current::Nothing(None) => end(
-            Outcome::AlreadyCancelled,
-            "nothing is scheduled: the account has no backup".to_owned(),
-            None,
-            Some(false),
-        ),
+        Current::Nothing(None) => {
+            let reason = "nothing is scheduled: the account has no backup".to_owned();
+            end(Outcome::AlreadyCancelled, reason, None, Some(false))
+        }
         Current::Nameless => {
             let reason = format!("Zoho shows a backup that is {status}, and does not say under which ID");
             end(Outcome::Rejected, reason, None, None)
@@ -128,7 +135,9 @@ fn current(live: Option<&LiveBackup>, deadline: Option<Timestamp>, now: Timestam
 }
 
 impl End {
-    fn without(outcome: Outcome, reason: String) -> Self {
+    /// An end that has nothing to do with a backup that was read.
+    #[must_use]
+    pub fn without(outcome: Outcome, reason: String) -> Self {
         Self { outcome, reason, current: None, verified: None }
     }
 }
@@ -164,13 +173,13 @@ pub fn prove(cancelled: &BackupId, live: Option<&LiveBackup>) -> Proof {
         None => return inconclusive("not verified: Zoho shows a backup without an ID".to_owned()),
     }
     let status = backup.status.as_deref().unwrap_or("without a status");
-    match backup.standing() {
-        Standing::Stopped => Proof::Stopped,
-        Standing::Scheduled | Standing::Running => {
-            Proof::Contradicted(format!("Zoho answered the cancel, and still shows the backup as {status}"))
+    match backup.phase() {
+        Phase::Stopped => Proof::Stopped,
+        Phase::Scheduled | Phase::Running => {
+            Proof::Contradicted(format!("Zoho still shows the backup as {status}"))
         }
-        Standing::Over => inconclusive(format!("not verified: Zoho shows the backup as {status}")),
-        Standing::Unknown => {
+        Phase::Over => inconclusive(format!("not verified: Zoho shows the backup as {status}")),
+        Phase::Unknown => {
             let reason =
                 format!("not verified: Zoho shows the backup as {status}, a word that it does not document");
             Proof::Inconclusive(reason, true)
@@ -207,28 +216,17 @@ mod tests {
         }
     }
 
-    fn answer(backups: &[BackupRef], live: Reading<Option<LiveBackup>>, late_for: Option<&str>) -> Course {
+    fn answer(backups: &[BackupRef], live: Reading<Option<LiveBackup>>) -> Course {
         let when = Conditions::default();
-        let question = Question { backups, when: &when, late_for: late_for.map(ts) };
-        question.answer(&Facts { live, ..Facts::default() }, ts(NOW))
+        Question { backups, when: &when }.answer(&Facts { live, ..Facts::default() }, ts(NOW))
     }
 
     #[test]
-    fn backups_by_id_are_cancelled_whatever_zoho_shows_and_not_beyond_the_next_start() {
+    fn backups_by_id_are_cancelled_whatever_zoho_shows() {
         let listed = [BackupRef::Id(id())];
-        let cancel = |deadline: Option<&str>| Course::Cancel { current: None, deadline: deadline.map(ts) };
-        let live = |status, start| Reading::Read(Some(backup(status, start)));
-        #[rustfmt::skip]
-        let table = [
-            (Reading::NotRead,                           cancel(None),                           "it needs no facts"),
-            (Reading::Failed("x".into()),                cancel(None),                           "nor are they missed"),
-            (Reading::Read(None),                        cancel(None),                           "Zoho will say so"),
-            (live("SCHEDULED", "2026-11-28T01:00:00Z"),  cancel(Some("2026-11-28T01:00:00Z")),   "until it starts"),
-            (live("SCHEDULED", "2026-11-27T18:00:00Z"),  cancel(None),                           "a start in the past is none"),
-            (live("STOPPED", "2026-11-28T01:00:00Z"),    cancel(None),                           "it will not start"),
-        ];
-        for (live, want, why) in table {
-            assert_eq!(answer(&listed, live, None), want, "{why}");
+        let shown = Reading::Read(Some(backup("STOPPED", "2026-11-28T01:00:00Z")));
+        for live in [Reading::NotRead, Reading::Failed("x".into()), Reading::Read(None), shown] {
+            assert_eq!(answer(&listed, live.clone()), Course::Cancel(None), "{live:?}");
         }
     }
 
@@ -246,31 +244,46 @@ mod tests {
             (Reading::Read(Some(LiveBackup { id: None, ..backup("SCHEDULED", NOW) })), end(Outcome::Rejected, None, None)),
         ];
         for (live, want) in table {
-            let Course::End(got) = answer(&current, live.clone(), None) else { panic!("{live:?}") };
+            let Course::End(got) = answer(&current, live.clone()) else { panic!("{live:?}") };
             assert_eq!((got.outcome, got.current, got.verified), want, "{live:?}");
         }
-        let deadline = Some(ts("2026-11-28T01:00:00Z"));
-        assert_eq!(
-            answer(&current, live("SCHEDULED"), None),
-            Course::Cancel { current: Some(id()), deadline }
-        );
-        assert!(matches!(answer(&current, Reading::Failed("x".into()), None), Course::Untold(_)));
+        assert_eq!(answer(&current, live("SCHEDULED")), Course::Cancel(Some(id())));
+        assert!(matches!(answer(&current, Reading::Failed("x".into())), Course::Untold(_)));
     }
 
     #[test]
-    fn a_late_run_is_missed_if_the_backup_has_surely_run_meanwhile() {
-        let listed = [BackupRef::Id(id())];
-        // It ran on the 26th, and is scheduled again for the 3rd.
-        let live = || Reading::Read(Some(backup("SCHEDULED", "2026-11-26T12:00:00Z")));
-        let missed = |course| matches!(course, Course::End(End { outcome: Outcome::Missed, .. }));
-        assert!(missed(answer(&listed, live(), Some("2026-11-26T10:30:00Z"))));
-        assert!(
-            !missed(answer(&listed, live(), Some("2026-11-26T13:30:00Z"))),
-            "it is late for the next start"
+    fn a_look_tells_when_the_backup_that_it_shows_starts_and_of_no_other() {
+        let deadline =
+            |live: &LiveBackup| starts(Some(live), None, ts(NOW)).and_then(|starts| starts.deadline);
+        let ahead = "2026-11-28T01:00:00Z";
+        assert_eq!(deadline(&backup("SCHEDULED", ahead)), Some(ts(ahead)));
+        assert_eq!(
+            deadline(&backup("SCHEDULED", "2026-11-27T18:00:00Z")),
+            None,
+            "a start in the past is none"
         );
-        assert!(!missed(answer(&listed, live(), None)), "it is not late");
-        let running = Reading::Read(Some(backup("INPROGRESS", "2026-11-26T12:00:00Z")));
-        assert!(!missed(answer(&listed, running, Some("2026-11-26T10:30:00Z"))), "Zoho will say so");
+        assert_eq!(deadline(&backup("STOPPED", ahead)), None, "it will not start");
+        assert_eq!(starts(None, None, ts(NOW)), None);
+        let nameless = LiveBackup { id: None, ..backup("SCHEDULED", ahead) };
+        assert_eq!(starts(Some(&nameless), None, ts(NOW)), None, "nobody knows whose start it is");
+    }
+
+    #[test]
+    fn a_late_run_knows_that_its_backup_has_run_meanwhile() {
+        // It ran on the 26th at 12:00, and is scheduled again for the 3rd.
+        let live = LiveBackup {
+            start_date: "2026-11-19T12:00:00+00:00[UTC]".parse().ok(),
+            ..backup("SCHEDULED", "2026-12-03T12:00:00Z")
+        };
+        let started = |live: &LiveBackup, occurrence: &str| {
+            starts(Some(live), Some(ts(occurrence)), ts(NOW)).and_then(|starts| starts.started)
+        };
+        assert_eq!(started(&live, "2026-11-26T10:30:00Z"), Some(ts("2026-11-26T12:00:00Z")));
+        assert_eq!(started(&live, "2026-11-26T13:30:00Z"), None, "it is late for the next start");
+        let running = LiveBackup { status: Some("INPROGRESS".into()), ..live };
+        assert_eq!(started(&running, "2026-11-26T10:30:00Z"), None, "Zoho will say so");
+        assert!(is_late(Some(ts("2026-11-27T16:29:00Z")), ts(NOW)));
+        assert!(!is_late(Some(ts("2026-11-27T16:31:00Z")), ts(NOW)) && !is_late(None, ts(NOW)));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::condition::{Facts, Finding, Reading};
 use crate::config::Job;
 use crate::course::{Course, Question};
 use crate::ids::{BackupId, BackupRef};
-use crate::live::{ASSUMED_RUN, LiveBackup, Standing};
+use crate::live::{ASSUMED_RUN, LiveBackup, Phase};
 use crate::outcome::Outcome;
 use crate::words::words;
 
@@ -198,7 +198,7 @@ impl World {
     fn new(facts: Facts, now: Timestamp) -> Self {
         let mut world = Self { facts, now, run_ends: None, stopped: BTreeSet::new(), starts: Vec::new() };
         if let Some(backup) = world.live()
-            && backup.standing() == Standing::Running
+            && backup.phase() == Phase::Running
         {
             // Since when it runs is what it says was its last start, or not known.
             let began = backup.scheduled_date.as_ref().map(Zoned::timestamp).filter(|began| *began <= now);
@@ -222,12 +222,12 @@ impl World {
     fn pass_time(&mut self, to: Timestamp) {
         for _ in 0..MOST_STARTS {
             let Some(backup) = self.live() else { break };
-            match (backup.standing(), self.run_ends) {
-                (Standing::Scheduled, _) => match backup.scheduled_date.as_ref().map(Zoned::timestamp) {
+            match (backup.phase(), self.run_ends) {
+                (Phase::Scheduled, _) => match backup.scheduled_date.as_ref().map(Zoned::timestamp) {
                     Some(start) if start <= to => self.start(start.max(self.now)),
                     _ => break,
                 },
-                (Standing::Running, Some(end)) if end <= to => self.end(end),
+                (Phase::Running, Some(end)) if end <= to => self.end(end),
                 _ => break,
             }
         }
@@ -279,12 +279,12 @@ impl World {
             job.backups.iter().map(target).collect()
         };
         let paused = player.pause.filter(|pause| pause.covers(occurrence, fire_at)).map(Pause::why);
-        let question = Question { backups: &job.backups, when: &job.when, late_for: None };
-        let targets = match (paused, question.answer(&self.facts, fire_at)) {
+        let question = Question { backups: &job.backups, when: &job.when };
+        let targets = match (paused, question.answer_by(&conditions, &self.facts, fire_at)) {
             (Some(why), _) => all(Action::Skip, &why, None),
             (None, Course::Untold(reason)) => all(Action::Unknown, &reason, None),
             (None, Course::End(end)) => all(action_of(end.outcome), &end.reason, end.current.as_ref()),
-            (None, Course::Cancel { current, .. }) => {
+            (None, Course::Cancel(current)) => {
                 let ids = job.backups.iter().filter_map(|backup| backup.id().or(current.as_ref()).cloned());
                 ids.collect::<Vec<_>>().iter().map(|id| self.cancel(id)).collect()
             }
@@ -297,7 +297,7 @@ impl World {
     fn cancel(&mut self, id: &BackupId) -> ForetoldTarget {
         let (action, reason) = self.answer_to_cancel(id);
         // What becomes of a backup that is over is not known.
-        let is_over = self.live().is_some_and(|backup| backup.standing() == Standing::Over);
+        let is_over = self.live().is_some_and(|backup| backup.phase() == Phase::Over);
         if action == Action::Cancel && !is_over {
             self.stop(id);
         }
@@ -322,24 +322,24 @@ impl World {
             None => return (Action::NotFound, "the account has no backup".to_owned()),
         };
         let status = backup.status.as_deref().unwrap_or("without a status");
-        match backup.standing() {
-            Standing::Scheduled => match backup.next_start(self.now) {
+        match backup.phase() {
+            Phase::Scheduled => match backup.next_start(self.now) {
                 Some(start) => (Action::Cancel, format!("it would start at {start}")),
                 None => (Action::Cancel, "it is SCHEDULED, without a date".to_owned()),
             },
-            Standing::Running => match self.run_ends.filter(|_| !self.starts.is_empty()) {
+            Phase::Running => match self.run_ends.filter(|_| !self.starts.is_empty()) {
                 Some(end) => (Action::TooLate, format!("it will be running, perhaps until {end}")),
                 None => (Action::TooLate, "it is running".to_owned()),
             },
-            Standing::Stopped if self.stopped.contains(id) => {
+            Phase::Stopped if self.stopped.contains(id) => {
                 (Action::AlreadyCancelled, "an earlier run has cancelled it".to_owned())
             }
-            Standing::Stopped => (Action::AlreadyCancelled, "it is STOPPED".to_owned()),
-            Standing::Over => (
+            Phase::Stopped => (Action::AlreadyCancelled, "it is STOPPED".to_owned()),
+            Phase::Over => (
                 Action::Cancel,
                 format!("it is {status}; what Zoho makes of a cancel then is not documented"),
             ),
-            Standing::Unknown => {
+            Phase::Unknown => {
                 (Action::Cancel, format!("it is {status}, a word that Zoho does not document; it is tried"))
             }
         }

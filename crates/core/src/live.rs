@@ -17,6 +17,12 @@ pub const STATUSES: [&str; 7] =
 /// What Zoho doesn't say is how long a backup runs: "minutes to hours". A forecast takes it for this long.
 pub const ASSUMED_RUN: Duration = Duration::from_hours(1);
 
+/// A change of the clocks moves a start by no more than this.
+const CLOCK_CHANGE: Duration = Duration::from_hours(1);
+
+/// How long a time must be for it to be sure that a backup has started in it.
+pub const SURE_AFTER: Duration = Duration::from_hours(2);
+
 /// The newest backup of an organisation, as `GET /backup` has it. Zoho shows no other one.
 ///
 /// Every field may be absent, whatever the documentation says: the v8 `OpenAPI` file and the v7 pages contradict
@@ -39,7 +45,7 @@ pub struct LiveBackup {
 
 /// What a status means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Phase {
     /// It is going to run.
     Scheduled,
     /// It runs, and can't be stopped.
@@ -70,9 +76,9 @@ pub enum Current {
 #[must_use]
 pub fn current(live: Option<&LiveBackup>, now: Timestamp) -> Current {
     let Some(backup) = live else { return Current::Nothing(None) };
-    match (&backup.id, backup.standing()) {
+    match (&backup.id, backup.phase()) {
         (id, _) if backup.is_idle(now) => Current::Nothing(id.clone()),
-        (id, Standing::Running) => Current::Running(id.clone()),
+        (id, Phase::Running) => Current::Running(id.clone()),
         (Some(id), _) => Current::Cancel(id.clone()),
         (None, _) => Current::Nameless,
     }
@@ -81,13 +87,13 @@ pub fn current(live: Option<&LiveBackup>, now: Timestamp) -> Current {
 impl LiveBackup {
     /// What its status means.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn phase(&self) -> Phase {
         match self.status.as_deref() {
-            Some("SCHEDULED") => Standing::Scheduled,
-            Some("INPROGRESS") => Standing::Running,
-            Some("STOPPED") => Standing::Stopped,
-            Some("COMPLETED" | "FAILED" | "PAYMENT_FAILED" | "FINISHED") => Standing::Over,
-            _ => Standing::Unknown,
+            Some("SCHEDULED") => Phase::Scheduled,
+            Some("INPROGRESS") => Phase::Running,
+            Some("STOPPED") => Phase::Stopped,
+            Some("COMPLETED" | "FAILED" | "PAYMENT_FAILED" | "FINISHED") => Phase::Over,
+            _ => Phase::Unknown,
         }
     }
 
@@ -101,10 +107,10 @@ impl LiveBackup {
     /// run again.
     #[must_use]
     pub fn is_idle(&self, now: Timestamp) -> bool {
-        match self.standing() {
-            Standing::Stopped => true,
-            Standing::Over => self.next_start(now).is_none(),
-            Standing::Scheduled | Standing::Running | Standing::Unknown => self.is_blank(),
+        match self.phase() {
+            Phase::Stopped => true,
+            Phase::Over => self.next_start(now).is_none(),
+            Phase::Scheduled | Phase::Running | Phase::Unknown => self.is_blank(),
         }
     }
 
@@ -113,11 +119,11 @@ impl LiveBackup {
     pub fn next_start(&self, now: Timestamp) -> Option<Timestamp> {
         let named = self.scheduled_date.as_ref().map(Zoned::timestamp);
         let ahead = named.filter(|start| *start > now);
-        match self.standing() {
-            Standing::Stopped => None,
-            Standing::Scheduled => named.or_else(|| self.recurring(now)),
-            Standing::Running => ahead.or_else(|| self.recurring(now)),
-            Standing::Over | Standing::Unknown => ahead,
+        match self.phase() {
+            Phase::Stopped => None,
+            Phase::Scheduled => named.or_else(|| self.recurring(now)),
+            Phase::Running => ahead.or_else(|| self.recurring(now)),
+            Phase::Over | Phase::Unknown => ahead,
         }
     }
 
@@ -134,17 +140,18 @@ impl LiveBackup {
         starts
     }
 
-    /// Whether its rule surely had it start within `(from, until]`.
+    /// When it has surely started by its rule within `(from, until]`: Zoho names a later start by now.
     ///
     /// Zoho gives an offset and no zone, so a start that a change of the clocks may have moved out of that time does
-    /// not count.
+    /// not count; so nothing is sure of less than [`SURE_AFTER`].
     #[must_use]
     pub fn surely_started(&self, from: Timestamp, until: Timestamp) -> Option<Timestamp> {
-        const CLOCK_CHANGE: Duration = Duration::from_hours(1);
         let (rule, first) = (self.rrule.as_ref()?, self.start_date.as_ref()?);
         let from = from.saturating_add(CLOCK_CHANGE).ok()?;
         let until = until.saturating_sub(CLOCK_CHANGE).ok()?;
-        recurrence::starts(rule, first, from, until, 1).pop()
+        let started = recurrence::starts(rule, first, from, until, 1).pop()?;
+        let next = self.scheduled_date.as_ref()?.timestamp();
+        (self.phase() == Phase::Scheduled && next > started).then_some(started)
     }
 
     fn recurring(&self, now: Timestamp) -> Option<Timestamp> {
@@ -244,11 +251,24 @@ mod tests {
 
     #[test]
     fn a_start_that_may_lie_outside_of_the_time_does_not_count_as_sure() {
-        let backup = backup("SCHEDULED", Some("2026-11-20T19:00:00Z"), Some("FREQ=WEEKLY"));
-        let surely = |from, until| backup.surely_started(ts(from), ts(until));
+        let weekly = LiveBackup {
+            start_date: "2026-11-20T19:00:00+00:00[UTC]".parse().ok(),
+            ..backup("SCHEDULED", Some("2026-12-04T19:00:00Z"), Some("FREQ=WEEKLY"))
+        };
+        let surely = |from, until| weekly.surely_started(ts(from), ts(until));
         assert_eq!(surely("2026-11-27T17:30:00Z", "2026-11-29T12:00:00Z"), Some(ts("2026-11-27T19:00:00Z")));
         assert_eq!(surely("2026-11-27T17:30:00Z", "2026-11-27T19:30:00Z"), None, "half an hour ago");
         assert_eq!(surely("2026-11-27T18:30:00Z", "2026-11-29T12:00:00Z"), None, "half an hour after");
         assert_eq!(surely("2026-11-28T17:30:00Z", "2026-12-01T12:00:00Z"), None);
+    }
+
+    #[test]
+    fn a_start_that_zoho_still_names_has_not_been() {
+        let late = backup("SCHEDULED", Some("2026-11-27T19:00:00Z"), Some("FREQ=WEEKLY"));
+        assert_eq!(late.surely_started(ts("2026-11-27T12:00:00Z"), ts("2026-11-29T12:00:00Z")), None);
+        let undated = LiveBackup { scheduled_date: None, ..late.clone() };
+        assert_eq!(undated.surely_started(ts("2026-11-27T12:00:00Z"), ts("2026-11-29T12:00:00Z")), None);
+        let stopped = LiveBackup { status: Some("STOPPED".into()), ..late };
+        assert_eq!(stopped.surely_started(ts("2026-11-27T12:00:00Z"), ts("2026-11-29T12:00:00Z")), None);
     }
 }

@@ -8,6 +8,9 @@ use rrule::RRuleSet;
 /// Longer texts are not looked at: Zoho's rules have some fifty bytes.
 const LONGEST: usize = 500;
 
+/// The parts of a rule that are read, beside `FREQ`.
+const PARTS: [&str; 7] = ["INTERVAL", "BYDAY", "BYMONTHDAY", "BYMONTH", "COUNT", "UNTIL", "WKST"];
+
 /// Starts that are walked through at most, from the first: over a century of weeks.
 const MOST_WALKED: usize = 6_000;
 
@@ -34,8 +37,15 @@ pub fn starts(rule: &str, first: &Zoned, after: Timestamp, until: Timestamp, max
 fn read(rule: &str, first: DateTime) -> Option<RRuleSet> {
     let rule = rule.trim();
     let rule = rule.strip_prefix("RRULE:").unwrap_or(rule);
-    // One rule, and nothing that would be read as another line.
-    if rule.len() > LONGEST || !rule.bytes().all(|b| b.is_ascii_alphanumeric() || b"=;,+-".contains(&b)) {
+    // One rule, of parts that name days: times of day would let one rule ask for all seconds of a century.
+    let is_harmless = |part: &str| match part.split_once('=') {
+        Some(("FREQ", freq)) => ["DAILY", "WEEKLY", "MONTHLY", "YEARLY"].contains(&freq),
+        Some((key, value)) => {
+            PARTS.contains(&key) && value.bytes().all(|b| b.is_ascii_alphanumeric() || b",+-".contains(&b))
+        }
+        None => part.is_empty(),
+    };
+    if rule.len() > LONGEST || !rule.split(';').all(is_harmless) {
         return None;
     }
     format!("DTSTART:{}Z\nRRULE:{rule}", first.strftime("%Y%m%dT%H%M%S")).parse().ok()

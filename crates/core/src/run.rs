@@ -93,6 +93,15 @@ pub struct Run {
     pub targets: Vec<Target>,
 }
 
+impl Run {
+    /// Gives a run that turned out to be missed the form of one: it stands for one occurrence, and never began.
+    pub fn stand_for_missed(&mut self) {
+        self.missed = self.missed.or(Some(1));
+        self.started_at = None;
+        self.lateness_ms = None;
+    }
+}
+
 /// One backup inside a run. The field names are also those of its log line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Target {
@@ -132,6 +141,14 @@ impl Target {
             reason: None,
             hint: None,
         }
+    }
+}
+
+impl Target {
+    /// Whether it has ended as a success.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.outcome.is_some_and(|outcome| outcome.standing() == Standing::Success)
     }
 }
 
