@@ -140,6 +140,21 @@ fn what_can_not_be_meant_exits_64_and_nothing_is_sent(#[case] args: &[&str]) {
 }
 
 #[test]
+fn a_command_that_is_stopped_while_reading_back_says_what_it_has_done() {
+    let zoho = "[[accounts.acme.backups]]\nid = \"42\"\nsettles_after = \"5m\"\n";
+    let place = Place::new(zoho, "", &[]);
+    let child = place.start(&["cancel", "42", "-a", "acme", "--json"]);
+    // The token, the cancel, and two looks.
+    place.wait_until("it reads back", |place| place.requests() >= 4);
+    signal(&child, "TERM");
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let target = &done.json()[0]["targets"][0];
+    assert_eq!((&target["outcome"], &target["verified"]), (&json!("cancelled"), &json!(false)));
+    assert!(done.stderr.contains("target.outcome"), "{}", done.stderr);
+}
+
+#[test]
 fn one_warning_names_the_scope_that_a_read_back_lacks_and_the_cancels_are_successes() {
     let zoho = format!("[accounts.acme]\nscopes = [\"ZohoCRM.bulk.backup.UPDATE\"]\n{}", scenario(""));
     let job = format!("backups = [\"42\"]\n{LATER}");

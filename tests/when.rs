@@ -374,16 +374,159 @@ async fn a_run_that_was_stopped_before_it_was_decided_is_decided_when_taken_up()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_while_reading_back_leaves_the_proof_for_the_next_start() {
+async fn a_stop_while_reading_back_ends_the_run_as_a_success_that_is_not_verified() {
     let stage = Stage::new(&scenario("", "settles_after = \"30s\""), "");
     let text = "backups = [\"42\"]\n[schedule]\nat = \"2026-11-27T16:00:05Z\"\n";
     stage.serve(&[stage.job("job", text)], Duration::from_secs(10)).await;
     let runs = stage.history().await;
-    assert_eq!((runs[0].state, only(&runs[0]).verified), (RunState::Running, None), "{runs:?}");
+    let target = only(&runs[0]);
+    assert_eq!((runs[0].state, target.outcome), (RunState::Succeeded, Some(Outcome::Cancelled)), "{runs:?}");
+    assert_eq!(target.verified, Some(false));
+    assert!(target.reason.as_deref().unwrap().contains("stopped before it could be read back"), "{target:?}");
+}
+
+/// Jobs of one target each, due at these seconds; `more` is added to all.
+fn jobs_at(stage: &Stage, seconds: &[i64], more: &str) -> Vec<std::sync::Arc<calloff_core::config::Job>> {
+    let job = |(place, second): (usize, &i64)| {
+        let at = start() + SignedDuration::from_secs(*second);
+        let id = 100 + place;
+        stage
+            .job(&format!("job-{place}"), &format!("backups = [\"{id}\"]\n{more}[schedule]\nat = \"{at}\"\n"))
+    };
+    seconds.iter().enumerate().map(job).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_back_that_is_out_of_order_delays_no_cancel_and_renews_no_token() {
+    for fault in ["hang", "INTERNAL_ERROR", "INVALID_TOKEN", "html-502"] {
+        let faults = format!("[accounts.acme.faults]\nget = [{{ then = \"{fault}\", times = 999 }}]\n");
+        let stage = Stage::new(&(scenario("unlisted = \"SCHEDULED\"", "") + &faults), "");
+        let due = [5, 5, 5, 5, 5, 5, 5, 5, 20, 40, 60];
+        stage.serve(&jobs_at(&stage, &due, ""), Duration::from_mins(3)).await;
+        let sent: Vec<i64> = stage.cancels().iter().map(|(at, _)| *at).collect();
+        assert_eq!(sent, due, "{fault}");
+        let runs = stage.history().await;
+        assert!(runs.iter().all(|run| run.state == RunState::Succeeded), "{fault}: {runs:?}");
+        assert_eq!(stage.world.lock().account("acme").unwrap().token_calls(), 1, "{fault}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_free_while_its_cancel_is_read_back() {
+    let faults = "[accounts.acme.faults]\nget = [{ then = \"hang\", times = 999 }]\n";
+    let stage = Stage::new(&(scenario("", "") + faults), "");
+    let job = stage.job("often", "backups = [\"42\"]\n[schedule]\nevery = \"10s\"\n");
+    stage.serve(&[job], Duration::from_secs(125)).await;
+    let states: Vec<RunState> = stage.history().await.iter().map(|run| run.state).collect();
+    assert_eq!(states, [RunState::Succeeded; 12], "none is missed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_a_little_late_looks_at_nothing_before_it_cancels() {
+    // Due ten minutes before the backup starts, and only found out twenty seconds before it.
+    let zoho = "[[accounts.acme.backups]]\nid = \"42\"\nrrule = \"FREQ=WEEKLY\"\nscheduled_date = \"+2h\"\n\
+                [accounts.acme.faults]\nget = [{ then = \"hang\", times = 99 }]\n";
+    let text = "backups = [\"42\"]\n[schedule]\nat = \"2026-11-27T17:50:00Z\"\n";
+    let stage = Stage::new(zoho, "");
+    stage.serve(&[stage.job("late", text)], Duration::from_secs(5)).await;
     let stage = stage.restart("").await;
-    tokio::time::advance(Duration::from_secs(30)).await;
-    stage.serve(&[stage.job("job", text)], Duration::from_secs(10)).await;
+    tokio::time::advance(Duration::from_secs(7200 - 5 - 20)).await;
+    stage.serve(&[stage.job("late", text)], Duration::from_secs(60)).await;
+    assert_eq!(stage.cancels(), [(7180, "SUCCESS".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_run_that_is_taken_up_late_does_not_cancel_next_week_either() {
+    // The token takes until second 10, so that nothing was sent when it was stopped.
+    let stage = Stage::new(&scenario("latency = \"5s\"", ""), "");
+    let text = "backups = [\"42\"]\n[schedule]\nat = \"2026-11-27T16:00:05Z\"\n";
+    stage.serve(&[stage.job("job", text)], Duration::from_secs(7)).await;
+    assert_eq!(stage.history().await[0].state, RunState::Running);
+    let stage = stage.restart("").await;
+    tokio::time::advance(Duration::from_hours(20)).await;
+    stage.serve(&[stage.job("job", text)], Duration::from_mins(1)).await;
     let runs = stage.history().await;
-    assert_eq!((runs[0].state, only(&runs[0]).verified), (RunState::Succeeded, Some(true)), "{runs:?}");
-    assert_eq!(stage.cancels().len(), 1, "what was done is not done again");
+    assert_eq!(
+        (runs[0].state, only(&runs[0]).outcome),
+        (RunState::Missed, Some(Outcome::Missed)),
+        "{runs:?}"
+    );
+    assert_eq!((runs[0].missed, runs[0].started_at), (Some(1), None), "it has the form of a missed run");
+    assert_eq!(stage.cancels(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_zoho_shows_of_one_backup_says_nothing_of_another() {
+    // 42 has run by itself since the occurrence; 7 is not shown.
+    let zoho = scenario("unlisted = \"SCHEDULED\"", "");
+    let text = "backups = [\"7\", \"42\"]\n[schedule]\nat = \"2026-11-27T16:30:00Z\"\ncatch_up = \"3d\"\n";
+    let stage = Stage::new(&zoho, "");
+    stage.serve(&[stage.job("late", text)], Duration::from_secs(5)).await;
+    let stage = stage.restart("").await;
+    tokio::time::advance(Duration::from_hours(20)).await;
+    stage.serve(&[stage.job("late", text)], Duration::from_mins(1)).await;
+    let runs = stage.history().await;
+    let outcomes: Vec<_> = runs[0].targets.iter().map(|target| target.outcome).collect();
+    assert_eq!(outcomes, [Some(Outcome::Cancelled), Some(Outcome::Missed)], "{runs:?}");
+    assert_eq!((runs[0].state, stage.cancels().len()), (RunState::Failed, 1));
+
+    // Nor does the start of 42 end the tries for 7.
+    let zoho = "[accounts.acme]\nunlisted = \"SCHEDULED\"\n[[accounts.acme.backups]]\nid = \"42\"\nscheduled_date = \"+5m\"\n\
+                [accounts.acme.faults]\ncancel = [{ then = \"429\", retry_after = \"10m\" }]\n";
+    let stage = Stage::new(zoho, "");
+    let run = trigger(&stage, "[\"7\"]", "[when]\ndue_within = \"1h\"\n").await;
+    assert_eq!((only(&run).outcome, only(&run).attempts), (Some(Outcome::Cancelled), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_stands_in_line_ends_when_its_backup_starts() {
+    let zoho = "[accounts.acme]\nunlisted = \"SCHEDULED\"\n[[accounts.acme.backups]]\nid = \"42\"\nscheduled_date = \"+2m\"\n\
+                [accounts.acme.faults]\ncancel = [{ then = \"hang\", times = 99 }]\n";
+    let stage = Stage::new(zoho, "concurrency = 1\ntimeout = \"10m\"\n");
+    let run =
+        trigger(&stage, "[\"7\", \"42\"]", "[when]\ndue_within = \"1h\"\n[retry]\nmax_attempts = 1\n").await;
+    let target = &run.targets[1];
+    assert_eq!((target.outcome, target.attempts), (Some(Outcome::Exhausted), 0), "{run:?}");
+    assert!(
+        target.reason.as_deref().unwrap().contains("the backup starts at 2026-11-27T16:02:00Z"),
+        "{target:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_proved_like_an_accepted_cancel() {
+    for (settles, outcome, verified) in
+        [("3s", Outcome::AlreadyCancelled, true), ("10m", Outcome::Contradicted, false)]
+    {
+        let backup = format!("faults = [\"drop-after\"]\nsettles_after = \"{settles}\"");
+        let stage = Stage::new(&scenario("", &backup), "");
+        let run = trigger(&stage, "[\"42\"]", "").await;
+        assert_eq!((only(&run).outcome, only(&run).verified), (Some(outcome), Some(verified)), "{run:?}");
+    }
+    // Somebody else had stopped it, says Zoho: that is not ours to prove.
+    let stage = Stage::new(&scenario("", "faults = [\"ALREADY_CANCELLED\"]"), "");
+    let run = trigger(&stage, "[\"42\"]", "").await;
+    assert_eq!((only(&run).outcome, only(&run).verified), (Some(Outcome::AlreadyCancelled), Some(false)));
+    assert_eq!(calls(&stage, Endpoint::Get), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_verified_if_that_is_switched_off_not_even_by_the_way() {
+    let stage = Stage::new(&scenario("", "status = \"STOPPED\""), "");
+    let run = stage.trigger(&format!("backups = \"current\"\nverify = false\n{LATER}")).await;
+    assert_eq!((only(&run).outcome, only(&run).verified), (Some(Outcome::AlreadyCancelled), None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_that_is_too_long_to_be_read_is_not_taken_for_one_without_a_good_backup() {
+    let rows: String = (0..2_001)
+        .map(|minutes| {
+            format!("[[accounts.acme.history]]\nlog_time = \"-{minutes}m\"\nstate = \"failure\"\n")
+        })
+        .collect();
+    let stage = Stage::new(&(scenario("", "") + &rows), "");
+    let run = trigger(&stage, "[\"42\"]", "[when]\nlast_good_backup_within = \"8d\"\n").await;
+    let target = only(&run);
+    assert_eq!(target.outcome, Some(Outcome::Exhausted), "{target:?}");
+    assert!(target.reason.as_deref().unwrap().contains("more than 10 pages"), "{target:?}");
 }

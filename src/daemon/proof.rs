@@ -27,7 +27,7 @@ impl Worker {
         let mut pauses = READ_BACK_PAUSES.into_iter();
         loop {
             if self.stop.is_cancelled() {
-                return unverified(&unproven, "it was stopped before it could be read back");
+                return unverified(&unproven, "Calloff was stopped before it could be read back");
             }
             let (proven, settled) = match pursuer.glance(access).await {
                 Ok(live) => {
@@ -45,9 +45,8 @@ impl Worker {
             let Some(pause) = next else { return proven };
             tracing::debug!(event = "run.unproven", run_id = %run.run_id, job = run.job, account = %run.account,
                 "Zoho does not show the cancel yet: looking again");
-            if !pursuer.wait(pause).await {
-                return proven;
-            }
+            // A stop is found at the top: what Zoho does not show yet is no contradiction.
+            pursuer.wait(pause).await;
         }
     }
 }

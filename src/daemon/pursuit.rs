@@ -212,7 +212,7 @@ impl Pursuer {
     }
 
     /// Waits, for a minute at a time: the monotonic clock stands still while the machine sleeps, and the wall clock
-    /// tells that the time is over. Says whether it was waited to the end, and no stop came.
+    /// tells that the time is over. Says whether no stop came first.
     pub(super) async fn wait(&self, length: Duration) -> bool {
         let (begun, wall) = (Instant::now(), self.clock.now());
         let until = wall.saturating_add(length).unwrap_or(Timestamp::MAX);
