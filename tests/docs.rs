@@ -29,6 +29,14 @@ fn every_example_passes_check() {
 }
 
 #[test]
+fn the_documented_scenario_is_the_one_that_the_simulator_is_tested_with() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let document = read("docs/simulator.md");
+    let shown = document.split("```toml\n").nth(1).and_then(|block| block.split("```").next());
+    assert_eq!(shown, Some(read("crates/sim/scenarios/example.toml").as_str()));
+}
+
+#[test]
 fn the_files_in_the_readme_are_right() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let blocks: Vec<&str> =

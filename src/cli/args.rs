@@ -331,7 +331,8 @@ pub struct ResumeArgs {
 /// `calloff sim`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It prints each request that it receives. Without a scenario it serves a small embedded one.
+It prints each request that it receives. Without a scenario it serves a small embedded one;
+docs/simulator.md has the format of a scenario, with every key.
 
 Examples:
   calloff sim

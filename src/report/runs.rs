@@ -81,7 +81,7 @@ fn target_lines(target: &Target, width: usize) -> String {
 
 fn attempts(count: u32) -> String {
     match count {
-        0 => "no call".to_owned(),
+        0 => "no cancel sent".to_owned(),
         1 => "1 attempt".to_owned(),
         count => format!("{count} attempts"),
     }
@@ -128,8 +128,18 @@ fn summary(run: &Run) -> String {
         if tries > 1 {
             write!(part, " after {tries} attempts").unwrap_or_default();
         }
-        if let (Standing::Failure, Some(code)) = (outcome.standing(), &first.code) {
-            write!(part, " ({code})").unwrap_or_default();
+        match (outcome, &first.code) {
+            (Outcome::Contradicted, _) => part.push_str(" (still shown)"),
+            (_, Some(code)) if outcome.standing() == Standing::Failure => {
+                write!(part, " ({code})").unwrap_or_default();
+            }
+            _ => {}
+        }
+        let unverified =
+            of_it.iter().filter(|target| target.is_success() && target.verified == Some(false)).count();
+        if unverified > 0 {
+            let how_many = if unverified == of_it.len() { String::new() } else { format!("{unverified} ") };
+            write!(part, " ({how_many}not verified)").unwrap_or_default();
         }
         parts.push(part);
     }

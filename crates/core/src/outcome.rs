@@ -190,7 +190,7 @@ pub fn hint(outcome: Outcome, code: Option<&str>) -> Option<&'static str> {
             "Zoho could not be brought to answer in time: see whether the backup still stands, then `calloff trigger` the job"
         }
         (Outcome::Contradicted, _) => {
-            "look at the backup in Zoho: it accepted the cancel, and still shows the backup; cancel it there, or `calloff trigger` the job again"
+            "cancel it in Zoho: a further cancel from here is only answered as already cancelled"
         }
         (Outcome::Missed, _) => {
             "find out why Calloff was down, and whether the backup ran; `catch_up` says how late a run may start"
