@@ -29,21 +29,28 @@ fn stopped(place: &Place) -> BTreeSet<u32> {
     done.filter_map(|seen| seen.backup.as_deref()?.parse().ok()).collect()
 }
 
+/// Kills `once` when so many requests have come in, and calls it again. Gives how that ended, and what to say if it
+/// is not as it should be.
+fn killed_and_called_again(place: &Place, requests: u64) -> (Done, String) {
+    let child = place.start(&["once", "--since", "1m"]);
+    place.wait_until("requests came in", |place| place.requests() >= requests);
+    signal(&child, "KILL");
+    let killed = Done::from(child.wait_with_output().unwrap());
+    let done = place.run(&["once", "--since", "1m", "--json"]);
+    let context = format!("killed after {requests} requests: {}{}", killed.stderr, done.stderr);
+    (done, context)
+}
+
 #[test]
 fn a_run_that_was_killed_at_any_instant_is_taken_up_and_ends_once() {
     // After the token call, then ever further into the run, after its last cancel, and after the read-back.
     for requests in [1, 2, 5, 9, 14, 20, 21, 22] {
         let place = place();
-        let child = place.start(&["once", "--since", "1m"]);
-        place.wait_until("requests came in", |place| place.requests() >= requests);
-        signal(&child, "KILL");
-        let killed = Done::from(child.wait_with_output().unwrap());
-
-        let done = place.run(&["once", "--since", "1m", "--json"]);
-        let context = format!("killed after {requests} requests: {}{}", killed.stderr, done.stderr);
+        let (done, context) = killed_and_called_again(&place, requests);
         assert_eq!(done.code, 0, "{context}");
         let history = place.history();
         assert_eq!(history.len(), 1, "one occurrence, one run: {context}");
+        assert_eq!(history[0]["state"], "succeeded", "it has ended: {context}");
         let targets = history[0]["targets"].as_array().unwrap();
         assert_eq!(targets.len(), BACKUPS.len());
         let good =
@@ -69,13 +76,7 @@ fn a_run_with_conditions_that_was_killed_at_any_call_ends_as_what_it_did() {
     // The token, the look, the cancel, the read-back.
     for requests in 1..=4 {
         let place = Place::new(zoho, "", &[("job", &job)]);
-        let child = place.start(&["once", "--since", "1m"]);
-        place.wait_until("requests came in", |place| place.requests() >= requests);
-        signal(&child, "KILL");
-        let killed = Done::from(child.wait_with_output().unwrap());
-
-        let done = place.run(&["once", "--since", "1m", "--json"]);
-        let context = format!("killed after {requests} requests: {}{}", killed.stderr, done.stderr);
+        let (done, context) = killed_and_called_again(&place, requests);
         assert_eq!(done.code, 0, "{context}");
         let history = place.history();
         assert_eq!(history.len(), 1, "{context}");
