@@ -68,6 +68,22 @@ fn every_documented_answer_has_its_outcome_exit_code_and_json(
 }
 
 #[test]
+fn help_lists_the_exit_codes() {
+    let help = |args: &[&str]| {
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_calloff")).args(args).output().unwrap();
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let codes = |args: &[&str], wanted: &[&str]| {
+        let help = help(args);
+        let listed = help.split_once("Exit codes:").map(|(_, codes)| codes.to_owned()).unwrap_or_default();
+        assert!(wanted.iter().all(|code| listed.contains(&format!("{code} "))), "{args:?}: {help}");
+    };
+    codes(&["--help"], &["0", "1", "2", "64", "69", "70", "77", "78"]);
+    codes(&["plan", "--help"], &["0", "1", "2", "69", "77", "78"]);
+    codes(&["explain", "--help"], &["0", "1", "64", "69", "77", "78"]);
+}
+
+#[test]
 fn a_run_as_json_has_exactly_the_fields_of_the_contract() {
     let place = Place::new(
         &scenario("\"INTERNAL_ERROR\", \"INTERNAL_ERROR\", \"ok\""),

@@ -269,3 +269,25 @@ fn a_job_file_alone_is_checked_for_what_can_be_told() {
     let report = files::check(&paths, Some(&config), now());
     assert_eq!(codes(&report), [Code::UnknownAccount, Code::BackupId]);
 }
+
+#[test]
+fn jobs_of_several_paths_that_share_a_configuration_are_compared() {
+    let both: &[(&str, &[u8])] = &[
+        ("calloff.toml", CONFIG.as_bytes()),
+        ("jobs/a.toml", JOB.as_bytes()),
+        ("jobs/b.toml", JOB.as_bytes()),
+    ];
+    let (one, other) = (folder(both), folder(both));
+    let races = |paths: &[PathBuf]| {
+        let report = files::check(paths, None, now());
+        let races = report.diagnostics.iter().filter(|found| found.code == Code::Race);
+        (report.jobs, races.map(|found| found.message.clone()).collect::<Vec<_>>())
+    };
+    let (a, b) = (one.path().join("jobs/a.toml"), one.path().join("jobs/b.toml"));
+    let (jobs, found) = races(&[b.clone(), a.clone()]);
+    assert!(jobs == 2 && found.len() == 1 && found[0].contains("a.toml"), "{found:?}");
+    let (_, found) = races(&[one.path().join("jobs"), a.clone(), b]);
+    assert_eq!(found.len(), 1, "no job races with itself");
+    let (_, found) = races(&[a, other.path().join("jobs/b.toml")]);
+    assert!(found.is_empty(), "they belong to different configurations: {found:?}");
+}

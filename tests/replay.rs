@@ -153,7 +153,10 @@ async fn replay(seed: u64, tally: &mut Tally) {
     let (now, until) = (stage.clock.now(), start() + SignedDuration::from_hours(DAYS * 24));
     let players: Vec<Player<'_>> = jobs
         .iter()
-        .map(|job| Player { job, pause: pause.as_ref().filter(|_| job.name == jobs[0].name), deadline: None })
+        .map(|job| Player {
+            pause: pause.as_ref().filter(|_| job.name == jobs[0].name),
+            ..Player::new(job, now)
+        })
         .collect();
     let forecast = foretell(&players, &look(&stage).await, now, until, 10_000);
     let mut tasks = stage.play(&jobs, until, || Duration::ZERO).await;

@@ -18,8 +18,9 @@ Examples:
   calloff run                               the daemon
   calloff cancel 4876876000001593003 -a acme   call off one backup now
 
-Exit codes: 0 done; 1 a target failed or was missed; 64 usage; 69 Zoho, store or daemon
-unreachable; 70 a defect; 77 credentials refused; 78 configuration invalid.")]
+Exit codes: 0 done; 1 a target failed or was missed, or not all could be told (plan, explain);
+2 something would be cancelled (plan --detailed-exitcode only); 64 usage; 69 Zoho, store or
+daemon unreachable; 70 a defect; 77 credentials refused; 78 configuration invalid.")]
 pub struct Cli {
     /// The configuration; else `$CALLOFF_CONFIG`, ./calloff.toml, /etc/calloff/calloff.toml
     #[arg(short, long, global = true, value_name = "FILE")]
@@ -213,8 +214,10 @@ It reads each account's current backup, and plays the coming occurrences of all 
 What one run does counts for the next; so does what the backup does by itself. How long a backup
 runs is not documented: an hour is assumed.
 
-Exit codes: 0 done; 1 an account could not be read; 2 with --detailed-exitcode: something would be
-cancelled; 69 no account could be read; 77 all of them refused the credentials.
+Exit codes: 0 done; 1 what an occurrence would do could not be told, or with --detailed-exitcode:
+the plan was cut short, and cancels nothing as far as it reaches; 2 with --detailed-exitcode:
+something would be cancelled; 69 no account could be read; 77 all of them refused the credentials;
+78 the configuration is invalid, or no account has its secrets.
 
 Examples:
   calloff plan
@@ -241,6 +244,12 @@ pub struct PlanArgs {
 /// `calloff explain`
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Of an occurrence that has passed it shows first what is on record.
+
+Exit codes: 0 done; 1 too many occurrences come before it to tell; 64 no such job, or no such
+instant; 69 it can't be told because Zoho could not be read; 77 likewise, because the credentials
+were refused; 78 the configuration is invalid, or the account's secrets can't be read.
+
 Examples:
   calloff explain release-freeze --at 2026-11-27T17:30:00
   calloff explain release-freeze --at 2026-11-27T16:30:00Z --json

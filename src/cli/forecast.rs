@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use calloff_core::agenda::Pause;
 use calloff_core::condition::{Facts, Finding, Needs, Reading};
 use calloff_core::config::Job;
-use calloff_core::course::Question;
-use calloff_core::forecast::{Action, Foretold, ForetoldTarget, Player};
+use calloff_core::forecast::{Action, Foretold, ForetoldTarget};
 use calloff_core::ids::AccountName;
 use calloff_core::live::LiveBackup;
 use calloff_core::outcome;
@@ -21,10 +19,9 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::setup::{self, Configuration};
-use crate::daemon::{self, Pursuer, Surveyed};
+use crate::daemon::{self, Accounts, Pursuer, Surveyed, Unread};
 use crate::error::Error;
 use crate::report::Live;
-use crate::store::Seen;
 
 /// A person waits: a broken service is not waited for as long as a run would.
 const POLICY: RetryPolicy = RetryPolicy {
@@ -33,31 +30,6 @@ const POLICY: RetryPolicy = RetryPolicy {
     max_delay: Duration::from_secs(4),
     give_up_after: Duration::from_secs(30),
 };
-
-/// What stands beside the job files: what people have overridden, and what the daemon has seen.
-#[derive(Debug, Default)]
-pub(super) struct Record {
-    pauses: BTreeMap<String, Pause>,
-    seen: BTreeMap<AccountName, Seen>,
-}
-
-impl Record {
-    /// Reads it, if there is one yet.
-    pub(super) async fn read(configuration: &Configuration) -> Result<Self, Error> {
-        let Some(store) = configuration.open_existing()? else { return Ok(Self::default()) };
-        Ok(Self { pauses: store.pauses().await?, seen: store.seen().await? })
-    }
-
-    /// The job as the forecast takes it.
-    pub(super) fn player<'a>(&'a self, job: &'a Job, now: Timestamp) -> Player<'a> {
-        let seen = self.seen.get(&job.account);
-        Player {
-            job,
-            pause: self.pauses.get(job.name.as_str()).filter(|pause| pause.until > now),
-            deadline: seen.and_then(|seen| seen.backup.next_start(seen.read_at)),
-        }
-    }
-}
 
 /// Jobs by account.
 pub(super) fn by_account<'a>(
@@ -70,32 +42,51 @@ pub(super) fn by_account<'a>(
     accounts
 }
 
-/// Reads what the accounts of these jobs have, with a bar on a terminal.
+/// Reads what is needed of these accounts, with a bar on a terminal. One whose secrets can't be read is unread.
+///
+/// # Errors
+///
+/// If that is so of all of them.
 pub(super) async fn read_zoho(
     configuration: &Configuration,
-    accounts: &BTreeMap<AccountName, Vec<&Job>>,
+    needs: &BTreeMap<AccountName, Needs>,
     concurrency: usize,
 ) -> Result<BTreeMap<AccountName, Surveyed>, Error> {
     let surroundings = setup::surroundings();
     let record = configuration.record();
     let state = record.parent().map_or(PathBuf::from("."), Path::to_path_buf);
-    let names: BTreeSet<AccountName> = accounts.keys().cloned().collect();
-    let ready = configuration.accounts(names, &state, &surroundings)?;
-    let needs = accounts.iter().map(|(name, jobs)| (name.clone(), needs(jobs))).collect();
+    let (mut ready, mut without) = (Accounts::new(), BTreeMap::new());
+    for name in needs.keys() {
+        match configuration.accounts(BTreeSet::from([name.clone()]), &state, &surroundings) {
+            Ok(account) => ready.extend(account),
+            Err(Error::Secret { account, reason }) => drop(without.insert(name.clone(), (account, reason))),
+            Err(error) => return Err(error),
+        }
+    }
+    if let (true, Some((_, (account, reason)))) = (ready.is_empty(), without.first_key_value()) {
+        return Err(Error::Secret { account: account.clone(), reason: reason.clone() });
+    }
     let pursuer = Pursuer {
         clock: Arc::clone(&surroundings.clock),
         dice: surroundings.dice,
         // Nothing is under way that must be finished: a signal ends the process, as it does by default.
         stop: CancellationToken::new(),
     };
-    let bar = progress(accounts.len());
-    let surveyed = daemon::survey(&pursuer, &ready, &needs, POLICY, concurrency, || bar.inc(1)).await;
+    let bar = progress(ready.len());
+    let surveyed = daemon::survey(&pursuer, &ready, needs, POLICY, concurrency, || bar.inc(1)).await;
     bar.finish_and_clear();
-    surveyed.map_err(|error| Error::Internal(error.to_string()))
+    let mut surveyed = surveyed.map_err(|error| Error::Internal(error.to_string()))?;
+    surveyed.extend(without.into_iter().map(|(name, (_, reason))| (name, without_secrets(reason))));
+    Ok(surveyed)
 }
 
-/// The live backup is always looked at, the history if a condition asks for it.
-fn needs(jobs: &[&Job]) -> Needs {
+fn without_secrets(reason: String) -> Surveyed {
+    let facts = Facts { live: Reading::Failed(reason.clone()), last_good: Reading::Failed(reason.clone()) };
+    Surveyed { facts, unread: Some(Unread { message: Some(reason), ..Unread::default() }) }
+}
+
+/// What is to be read for some jobs: the live backup always, the history if a condition asks for it.
+pub(super) fn needs(jobs: &[&Job]) -> Needs {
     let history = jobs.iter().any(|job| job.when.needs().history);
     Needs { live: true, history }
 }
@@ -118,19 +109,25 @@ pub(super) fn is_refused(surveyed: &Surveyed) -> bool {
     unread.is_some_and(|unread| outcome::credentials_refused(unread.outcome, unread.code.as_deref()))
 }
 
+/// Whether not even an account's backup could be read.
+pub(super) fn is_unread(surveyed: &Surveyed) -> bool {
+    matches!(surveyed.facts.live, Reading::Failed(_))
+}
+
+/// What could not be read of an account, in one sentence.
+pub(super) fn unread(account: &AccountName, surveyed: &Surveyed) -> Option<String> {
+    let what = if is_unread(surveyed) { "" } else { "the history of " };
+    let why = surveyed.unread.as_ref()?.why();
+    Some(format!("{what}account `{account}` could not be read: {why}"))
+}
+
 /// The account's backup as it was read, if it has one; or why there is nothing to show.
 pub(super) fn live_of(facts: &Facts) -> Live<'_> {
     match &facts.live {
         Reading::Read(live) => Ok(live.as_ref()),
-        Reading::Failed(why) => Err(why),
-        Reading::NotRead => Err("it was not asked"),
+        Reading::Failed(why) => Err(Some(why)),
+        Reading::NotRead => Err(None),
     }
-}
-
-/// Whether a job's action can be told without reading Zoho.
-pub(super) fn needs_nothing(job: &Job) -> bool {
-    let question = Question { backups: &job.backups, when: &job.when };
-    question.needs() == Needs::default()
 }
 
 /// An occurrence, as JSON.

@@ -12,6 +12,7 @@ mod once;
 mod output;
 mod pause;
 mod plan;
+mod record;
 mod run;
 mod setup;
 mod sim;
@@ -58,7 +59,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Command::Trigger(args) => trigger::trigger(config, &cli.log, args, output).await,
             Command::Cancel(args) => cancel::cancel(config, &cli.log, args, output).await,
             Command::Check(args) => check::check(config, &args, output),
-            Command::Next(args) => next::next(config, &args, output),
+            Command::Next(args) => next::next(config, &args, output).await,
             Command::Plan(args) => plan::plan(config, &cli.log, &args, output).await,
             Command::Explain(args) => explain::explain(config, &cli.log, &args, output).await,
             Command::Status(args) => status::status(config, &args, output).await,

@@ -1,16 +1,17 @@
 //! `calloff plan`: what the coming occurrences would do, against what Zoho has now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
 use calloff_core::forecast::{self, Action, Forecast, Player};
-use calloff_core::ids::AccountName;
+use calloff_core::ids::{AccountName, JobName};
 use jiff::{SignedDuration, Timestamp};
 
 use super::args::{LogArgs, PlanArgs};
-use super::forecast::{Record, Row, by_account, is_refused, live_of, read_zoho};
+use super::forecast::{Row, by_account, is_refused, is_unread, live_of, needs, read_zoho, unread};
 use super::output::{Output, notice};
+use super::record::Record;
 use super::setup;
 use crate::clock::{Clock as _, SystemClock};
 use crate::daemon::Surveyed;
@@ -35,22 +36,25 @@ pub(super) async fn plan(
     let mut accounts = by_account(configuration.jobs.iter().filter(|job| job.enabled));
     accounts.retain(|name, _| named.contains_key(name));
     if accounts.is_empty() {
-        notice("no job is enabled: there is nothing to plan");
+        let which = if args.jobs.is_empty() { "no job" } else { "none of the jobs named" };
+        notice(&format!("{which} is enabled: there is nothing to plan"));
         return Ok(ExitCode::SUCCESS);
     }
-    let surveyed = read_zoho(&configuration, &accounts, usize::from(args.concurrency)).await?;
+    let needs = accounts.iter().map(|(name, jobs)| (name.clone(), needs(jobs))).collect();
+    let surveyed = read_zoho(&configuration, &needs, usize::from(args.concurrency)).await?;
 
     let now = SystemClock.now();
     let length = SignedDuration::try_from(args.until).unwrap_or(SignedDuration::MAX);
     let until = now.saturating_add(length).unwrap_or(Timestamp::MAX);
     let mut forecasts: BTreeMap<&AccountName, Forecast<'_>> = BTreeMap::new();
     for (name, jobs) in &accounts {
-        let players: Vec<Player<'_>> = jobs.iter().map(|job| record.player(job, now)).collect();
+        let shown: BTreeSet<&JobName> = named[name].iter().map(|job| &job.name).collect();
+        let mut players: Vec<Player<'_>> = jobs.iter().map(|job| record.player(job, now)).collect();
+        for player in &mut players {
+            player.is_shown = shown.contains(&player.job.name);
+        }
         let Some(account) = surveyed.get(name) else { continue };
-        let mut forecast = forecast::foretell(&players, &account.facts, now, until, MOST_ROWS);
-        let of_shown = &named[name];
-        forecast.rows.retain(|row| of_shown.iter().any(|job| job.name == row.job.name));
-        forecasts.insert(name, forecast);
+        forecasts.insert(name, forecast::foretell(&players, &account.facts, now, until, MOST_ROWS));
     }
     if args.form.json {
         print_rows(&forecasts, &surveyed, &mut output)?;
@@ -68,9 +72,7 @@ pub(super) async fn plan(
     if args.form.json {
         note_gaps(&forecasts, &surveyed);
     }
-    let cancels =
-        forecasts.values().flat_map(|forecast| &forecast.rows).any(|row| row.action == Action::Cancel);
-    Ok(exit_code(&surveyed, args.detailed_exitcode && cancels))
+    Ok(ExitCode::from(exit_code(&surveyed, &forecasts, args.detailed_exitcode)))
 }
 
 fn print_rows(
@@ -89,8 +91,8 @@ fn print_rows(
 /// Says what the plan lacks: rows alone don't.
 fn note_gaps(forecasts: &BTreeMap<&AccountName, Forecast<'_>>, surveyed: &BTreeMap<AccountName, Surveyed>) {
     for (name, account) in surveyed {
-        if let Some(unread) = &account.unread {
-            notice(&format!("account `{name}` could not be read: {}", unread.why()));
+        if let Some(unread) = unread(name, account) {
+            notice(&unread);
         }
     }
     if let Some(cut_at) = forecasts.values().filter_map(|forecast| forecast.cut_at).min() {
@@ -100,16 +102,23 @@ fn note_gaps(forecasts: &BTreeMap<&AccountName, Forecast<'_>>, surveyed: &BTreeM
     }
 }
 
-fn exit_code(surveyed: &BTreeMap<AccountName, Surveyed>, something_to_do: bool) -> ExitCode {
-    let unread = surveyed.values().filter(|account| account.unread.is_some()).count();
-    let refused = surveyed.values().filter(|account| is_refused(account)).count();
-    ExitCode::from(if unread == 0 {
-        if something_to_do { 2 } else { 0 }
-    } else if unread < surveyed.len() {
+/// Without any account read there is no plan; a row that can't be told, or that was cut off, may be a cancel.
+fn exit_code(
+    surveyed: &BTreeMap<AccountName, Surveyed>,
+    forecasts: &BTreeMap<&AccountName, Forecast<'_>>,
+    is_detailed: bool,
+) -> u8 {
+    let comes_to =
+        |action| forecasts.values().flat_map(|forecast| &forecast.rows).any(|row| row.action == action);
+    if surveyed.values().all(is_unread) {
+        if surveyed.values().all(is_refused) { 77 } else { 69 }
+    } else if comes_to(Action::Unknown) {
         1
-    } else if refused == unread {
-        77
+    } else if !is_detailed {
+        0
+    } else if comes_to(Action::Cancel) {
+        2
     } else {
-        69
-    })
+        u8::from(forecasts.values().any(|forecast| forecast.cut_at.is_some()))
+    }
 }

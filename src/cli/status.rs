@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::args::StatusArgs;
 use super::output::Output;
+use super::record::Record;
 use super::setup;
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::Error;
@@ -61,22 +62,16 @@ pub(super) async fn status(
 ) -> Result<ExitCode, Error> {
     let configuration = setup::configuration(config)?;
     let now = SystemClock.now();
-    let (cursors, last, pauses, daemon) = match configuration.open_existing()? {
-        Some(store) => {
-            (store.cursors().await?, store.last_runs().await?, store.pauses().await?, store.daemon())
-        }
-        None => (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), None),
+    let (record, last, daemon) = match configuration.open_existing()? {
+        Some(store) => (Record::of(&store).await?, store.last_runs().await?, store.daemon()),
+        None => (Record::default(), BTreeMap::new(), None),
     };
     let mut rows: Vec<Row<'_>> = configuration
         .jobs
         .iter()
         .map(|job| {
-            let fingerprint = agenda::fingerprint(&Entry::from(job.as_ref()));
-            // A schedule that the record doesn't know yet begins when it is first loaded.
-            let known = cursors.get(job.name.as_str()).map(|(known, cursor)| (known.as_str(), *cursor));
-            let cursor = agenda::baseline(known, &fingerprint, now);
-            let pause = pauses.get(job.name.as_str()).filter(|pause| pause.holds(now));
-            row(job, cursor, last.get(job.name.as_str()), pause)
+            let pause = record.pause(job, now).filter(|pause| pause.holds(now));
+            row(job, &record.entry(job), record.cursor(job, now), last.get(job.name.as_str()), pause)
         })
         .collect();
     // What a person has overridden comes first, so that nobody forgets it.
@@ -99,18 +94,23 @@ pub(super) async fn status(
     Ok(ExitCode::SUCCESS)
 }
 
-fn row<'a>(job: &'a Job, cursor: Timestamp, last: Option<&Last>, pause: Option<&Pause>) -> Row<'a> {
-    let entry = Entry::from(job);
+fn row<'a>(
+    job: &'a Job,
+    entry: &Entry<'_>,
+    cursor: Timestamp,
+    last: Option<&Last>,
+    pause: Option<&Pause>,
+) -> Row<'a> {
     Row {
         job: job.name.as_str(),
         account: job.account.as_str(),
-        state: match (agenda::state(&entry, cursor), pause) {
+        state: match (agenda::state(entry, cursor), pause) {
             (State::Disabled, _) => "disabled",
             (State::Expired, _) => "expired",
             (State::Armed, Some(_)) => "paused",
             (State::Armed, None) => "armed",
         },
-        next: agenda::upcoming(&entry, cursor).filter(|_| job.enabled).map(|next| next.fire_at),
+        next: agenda::upcoming(entry, cursor).filter(|_| job.enabled).map(|next| next.fire_at),
         last: last.map(|last| LastRun { occurrence: last.occurrence, state: last.state }),
         paused_until: pause.map(|pause| pause.until),
         reason: pause.map(|pause| pause.reason.clone()),

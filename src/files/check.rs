@@ -1,14 +1,14 @@
 //! `calloff check`: everything that is wrong with some files, offline.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use calloff_core::config::{JobDefaults, looks_like_settings, parse_settings};
+use calloff_core::config::{Job, JobDefaults, looks_like_settings, parse_settings, warn_of_races};
 use calloff_core::diagnostic::{Diagnostic, Severity};
 use jiff::Timestamp;
 
 use super::folder::{Found, JobFile, job_files, job_name};
-use super::load::{Loaded, load};
+use super::load::{Loaded, load_each};
 use super::read::{shown, text, unreadable};
 
 const CONFIG: &str = "calloff.toml";
@@ -53,7 +53,6 @@ impl Report {
 
     fn take(&mut self, loaded: Loaded) {
         self.files += loaded.files;
-        self.jobs += loaded.jobs.len();
         // A file may be reached by several of the paths.
         let mut known: HashSet<_> = self.diagnostics.iter().map(identity).collect();
         let new: Vec<bool> = loaded.diagnostics.iter().map(|found| known.insert(identity(found))).collect();
@@ -79,46 +78,73 @@ fn many(count: usize, what: &str) -> String {
 #[must_use]
 pub fn check(paths: &[PathBuf], config: Option<&Path>, now: Timestamp) -> Report {
     let mut report = Report::default();
+    let mut together: BTreeMap<PathBuf, Vec<Job>> = BTreeMap::new();
     for path in paths {
-        report.take(one(path, config, now));
+        let (mut loaded, set_up) = one(path, config, now);
+        let jobs = together.entry(set_up).or_default();
+        report.jobs += loaded.jobs.len();
+        jobs.append(&mut loaded.jobs);
+        report.take(loaded);
+    }
+    for jobs in together.into_values() {
+        let diagnostics = warn_of_races(&each_once(jobs), now);
+        report.take(Loaded { diagnostics, ..Loaded::default() });
     }
     report
 }
 
-fn one(path: &Path, config: Option<&Path>, now: Timestamp) -> Loaded {
+/// The jobs without those that were reached by several of the paths before, by name.
+fn each_once(mut jobs: Vec<Job>) -> Vec<Job> {
+    let mut known = HashSet::new();
+    jobs.retain(|job| {
+        let file = job.place.as_deref().map(|place| &place.file);
+        file.is_none_or(|file| known.insert(canonical(Path::new(file))))
+    });
+    jobs.sort_by(|a, b| a.name.cmp(&b.name));
+    jobs
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// What was found in one path, and what stands for the set-up that it belongs to: its `calloff.toml`, or else the
+/// folder of job files.
+fn one(path: &Path, config: Option<&Path>, now: Timestamp) -> (Loaded, PathBuf) {
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
-        Err(error) => return wrong(unreadable(&shown(path), &error)),
+        Err(error) => return (wrong(unreadable(&shown(path), &error)), path.to_owned()),
     };
     if metadata.is_dir() {
         let inside = path.join(CONFIG);
         if inside.is_file() {
-            return load(&inside, Some(now));
+            return (load_each(&inside, Some(now)), canonical(&inside));
         }
         let around = Around::of(path, config, now);
         let root = around.root_for(path).unwrap_or(path);
         let mut loaded = Loaded::default();
-        loaded.take(job_files(path, root), &around.defaults, Some(now));
-        return loaded;
+        loaded.take(job_files(path, root), &around.defaults);
+        return (loaded, around.set_up(root));
     }
     let named = path.file_name().is_some_and(|name| name == CONFIG) || config == Some(path);
     if named || text(path, "").is_ok_and(|text| looks_like_settings(&text)) {
-        return load(path, Some(now));
+        return (load_each(path, Some(now)), canonical(path));
     }
     let around = Around::of(path, config, now);
     let root = around.root_for(path).or_else(|| path.parent()).unwrap_or(Path::new(""));
-    match job_name(path, root) {
+    let loaded = match job_name(path, root) {
         Ok(name) => {
             let mut loaded = Loaded::default();
             let files = vec![JobFile { path: path.to_owned(), name }];
-            loaded.take(Found { files, diagnostics: Vec::new() }, &around.defaults, Some(now));
+            loaded.take(Found { files, diagnostics: Vec::new() }, &around.defaults);
             loaded
         }
         Err(message) => {
             let code = calloff_core::diagnostic::Code::FileName;
             wrong(Diagnostic::of_file(code, &shown(path), message, None))
         }
-    }
+    };
+    (loaded, around.set_up(root))
 }
 
 fn wrong(diagnostic: Diagnostic) -> Loaded {
@@ -130,6 +156,8 @@ struct Around {
     defaults: JobDefaults,
     /// The folder of job files.
     jobs: Option<PathBuf>,
+    /// The `calloff.toml`.
+    config: Option<PathBuf>,
 }
 
 impl Around {
@@ -139,6 +167,7 @@ impl Around {
             let read = parse_settings("", &text(config, "").ok()?, Some(now));
             Some((config, read))
         });
+        let shared = read.is_some().then(|| config.as_deref().map(canonical)).flatten();
         let (defaults, jobs) = match read {
             Some((config, read)) => {
                 let jobs = config.parent().unwrap_or(Path::new("")).join(read.jobs.unwrap_or_default());
@@ -146,7 +175,12 @@ impl Around {
             }
             None => (JobDefaults::unknown(Some(now)), None),
         };
-        Self { defaults, jobs }
+        Self { defaults, jobs, config: shared }
+    }
+
+    /// What jobs have in common that belong to one set-up; `root` is what their names count from.
+    fn set_up(&self, root: &Path) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| canonical(root))
     }
 
     /// The part of `path` that is the folder of job files, if it goes through that.

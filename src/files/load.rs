@@ -45,10 +45,19 @@ impl Loaded {
 /// last.
 #[must_use]
 pub fn load(config: &Path, warn_from: Option<Timestamp>) -> Loaded {
+    let mut loaded = load_each(config, warn_from);
+    if let Some(from) = warn_from {
+        loaded.diagnostics.extend(warn_of_races(&loaded.jobs, from));
+    }
+    loaded
+}
+
+/// The same without the warnings that take several files to tell.
+pub(super) fn load_each(config: &Path, warn_from: Option<Timestamp>) -> Loaded {
     let (mut loaded, read) = settings(config, warn_from);
     let Some(ReadSettings { jobs, defaults, .. }) = read else { return loaded };
     if let Some(folder) = jobs.map(|jobs| loaded.base.join(jobs)) {
-        loaded.take(job_files(&folder, &folder), &defaults, warn_from);
+        loaded.take(job_files(&folder, &folder), &defaults);
         loaded.jobs_folder = Some(folder);
     }
     loaded
@@ -79,14 +88,11 @@ fn settings(config: &Path, warn_from: Option<Timestamp>) -> (Loaded, Option<Read
 }
 
 impl Loaded {
-    /// Reads the job files found. `warn_from` is that of `defaults`.
-    pub(super) fn take(&mut self, found: Found, defaults: &JobDefaults, warn_from: Option<Timestamp>) {
+    /// Reads the job files found.
+    pub(super) fn take(&mut self, found: Found, defaults: &JobDefaults) {
         self.diagnostics.extend(found.diagnostics);
         for file in found.files {
             self.job(file, defaults);
-        }
-        if let Some(from) = warn_from {
-            self.diagnostics.extend(warn_of_races(&self.jobs, from));
         }
     }
 

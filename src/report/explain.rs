@@ -4,6 +4,7 @@ use anstyle::AnsiColor;
 use calloff_core::agenda::Pause;
 use calloff_core::condition::{Permit, permit};
 use calloff_core::config::Job;
+use calloff_core::explain::{Explained, Past};
 use calloff_core::forecast::{Action, Foretold};
 use jiff::Timestamp;
 
@@ -15,10 +16,8 @@ use super::time::{relative, seconds};
 /// What there is to know of one job at one instant.
 #[derive(Debug, Clone, Copy)]
 pub struct Explanation<'a> {
-    /// What it would come to: its `occurrence` is the instant asked for, be it an occurrence or not.
-    pub row: &'a Foretold<'a>,
-    /// The first occurrence at or after that instant, if there is one.
-    pub next: Option<Timestamp>,
+    /// What it comes to, and what it would do by itself.
+    pub told: &'a Explained<'a>,
     /// The job's pause, if it has one.
     pub pause: Option<&'a Pause>,
     /// What Zoho has now.
@@ -66,8 +65,10 @@ pub fn explain(explanation: &Explanation<'_>, now: Timestamp, width: Option<u16>
         hanging(&mut text, &head, label_width + 6, said, columns);
     }
     text.push('\n');
-    targets(&mut text, explanation.row, columns);
-    text.push('\n');
+    if !matches!(explanation.told.past, Past::OnRecord(_)) {
+        targets(&mut text, &explanation.told.row, columns);
+        text.push('\n');
+    }
     let head = if explanation.live.is_ok() { "In Zoho now: " } else { "" };
     hanging(&mut text, head, head.len(), &live(explanation.live, now), columns);
     text
@@ -76,9 +77,9 @@ pub fn explain(explanation: &Explanation<'_>, now: Timestamp, width: Option<u16>
 impl Explanation<'_> {
     /// All links up to the targets: a name, how it holds, and what there is to say.
     fn chain(&self, now: Timestamp) -> Vec<(&'static str, Link, String)> {
-        let enabled = self.row.job.enabled;
+        let enabled = self.told.row.job.enabled;
         let said = if enabled { "yes" } else { "no: the job file has `enabled = false`" };
-        let conditions = self.row.conditions.iter().map(|finding| {
+        let conditions = self.told.row.conditions.iter().map(|finding| {
             let said = format!("wanted {}, found {}", finding.wanted, finding.actual);
             (finding.condition.as_str(), finding.holds.into(), said)
         });
@@ -90,7 +91,7 @@ impl Explanation<'_> {
 
     /// The pause that keeps it from acting, if there is one.
     fn pause_then(&self) -> Option<&Pause> {
-        self.pause.filter(|pause| pause.covers(self.row.occurrence, self.row.fire_at))
+        self.pause.filter(|pause| pause.covers(self.told.row.occurrence, self.told.row.fire_at))
     }
 
     fn paused(&self) -> (&'static str, Link, String) {
@@ -105,12 +106,12 @@ impl Explanation<'_> {
     }
 
     fn is_occurrence(&self) -> bool {
-        self.next == Some(self.row.occurrence)
+        self.told.next == Some(self.told.row.occurrence)
     }
 
     fn occurrence(&self, now: Timestamp) -> (&'static str, Link, String) {
-        let Foretold { job, occurrence, fire_at, .. } = self.row;
-        let said = match self.next {
+        let Foretold { job, occurrence, fire_at, .. } = &self.told.row;
+        let said = match self.told.next {
             Some(next) if next == *occurrence && fire_at == occurrence => "yes".to_owned(),
             Some(next) if next == *occurrence => {
                 format!("yes; its spread makes it due at {}", seconds(*fire_at))
@@ -125,7 +126,7 @@ impl Explanation<'_> {
 
     /// Why it is not due, whatever Zoho has.
     fn not_due(&self) -> Option<&'static str> {
-        match (self.row.job.enabled, self.is_occurrence()) {
+        match (self.told.row.job.enabled, self.is_occurrence()) {
             (false, _) => Some("it is not enabled"),
             (true, false) => Some("that is no occurrence of it"),
             (true, true) => None,
@@ -137,7 +138,7 @@ impl Explanation<'_> {
         if self.pause_then().is_some() {
             return Some("it is paused".to_owned());
         }
-        let failing = self.row.conditions.iter().filter(|finding| finding.holds == Some(false));
+        let failing = self.told.row.conditions.iter().filter(|finding| finding.holds == Some(false));
         let failing: Vec<String> = failing.map(|finding| format!("`{}`", finding.condition)).collect();
         let verb = if failing.len() == 1 { "does" } else { "do" };
         (!failing.is_empty()).then(|| format!("{} {verb} not hold", failing.join(" and ")))
@@ -145,21 +146,33 @@ impl Explanation<'_> {
 }
 
 fn verdict(explanation: &Explanation<'_>, now: Timestamp, columns: usize) -> String {
-    let Foretold { job, occurrence, action, .. } = explanation.row;
-    let by_itself = match (*action, explanation.stopped_by()) {
+    let Explained { row, by_itself, past, .. } = explanation.told;
+    let Foretold { job, occurrence, action, .. } = row;
+    let by_itself = match (by_itself.action, explanation.stopped_by()) {
         (Action::Skip, Some(why)) => format!("{}: {why}", would(Action::Skip)),
+        (Action::Skip | Action::Unknown, _) => would(by_itself.action).to_owned(),
+        (action, _) if explanation.not_due().is_some() => format!("{}: {}", would(action), by_itself.reason),
         (action, _) => would(action).to_owned(),
     };
-    let (verdict, style) = match explanation.not_due() {
-        Some(why) => (format!("{}: {why}", would(Action::Skip)), style_of_action(Action::Skip)),
-        None => (by_itself.clone(), style_of_action(*action)),
+    let verdict = match (past, explanation.not_due()) {
+        (Past::OnRecord(_), _) => format!("{}: {}", job.name, row.reason),
+        (_, Some(why)) => format!("{} {}: {why}", job.name, would(Action::Skip)),
+        (_, None) => format!("{} {by_itself}", job.name),
     };
     let mut text = String::new();
-    for part in wrapped(&format!("{} {verdict}", job.name), columns) {
-        line(&mut text, format_args!("{}", styled(style.bold(), part)));
+    for part in wrapped(&verdict, columns) {
+        line(&mut text, format_args!("{}", styled(style_of_action(*action).bold(), part)));
     }
     let (local, utc, away) = (local(job, *occurrence), seconds(*occurrence), relative(*occurrence, now));
     hanging(&mut text, "", 0, &format!("at {local}, {utc}, {away}"), columns);
+    match past {
+        Past::OnRecord(run) => {
+            line(&mut text, format_args!("\n{}\nAs it stands now:", super::run(run).trim_end()));
+            return text;
+        }
+        Past::NotOnRecord => hanging(&mut text, "", 0, "It is past and not on record", columns),
+        Past::Not => {}
+    }
     if explanation.not_due().is_some() {
         hanging(&mut text, "", 0, &format!("If it ran then, it {by_itself}"), columns);
     }
@@ -204,10 +217,9 @@ fn targets(text: &mut String, row: &Foretold<'_>, columns: usize) {
 #[cfg(test)]
 mod tests {
     use anstream::adapter::strip_str;
-    use calloff_core::agenda::Upcoming;
-    use calloff_core::forecast::{Player, at_instant};
+    use calloff_core::explain;
+    use calloff_core::forecast::Player;
     use insta::assert_snapshot;
-    use jiff::SignedDuration;
 
     use super::*;
     use crate::report::fixture::{NOW, backup, facts, job, player, ts};
@@ -219,11 +231,9 @@ mod tests {
 
     fn explained(job: &Job, at: &str, pause: Option<&Pause>, live: Live<'_>, width: u16) -> String {
         let players = [Player { pause, ..player(job) }];
-        let upcoming = Upcoming { occurrence: ts(at), fire_at: ts(at) };
-        let row = at_instant(&players, 0, &facts(live), ts(NOW), upcoming).unwrap();
-        let next = job.schedule.next(ts(at) - SignedDuration::from_nanos(1));
-        let explanation = Explanation { row: &row, next, pause, live };
-        let text = strip_str(&explain(&explanation, ts(NOW), Some(width))).to_string();
+        let told = explain::explain(&players, 0, &facts(live), ts(NOW), ts(at), live == Err(None)).unwrap();
+        let explanation = Explanation { told: &told, pause, live };
+        let text = strip_str(&super::explain(&explanation, ts(NOW), Some(width))).to_string();
         for line in text.lines() {
             assert!(text::width(line) <= usize::from(width), "{line:?}");
         }
@@ -256,7 +266,7 @@ mod tests {
     #[test]
     fn a_job_that_is_switched_off_while_zoho_can_not_be_read() {
         let job = job("friday-release-freeze", &format!("enabled = false\n{FREEZE}"));
-        assert_snapshot!(explained(&job, FRIDAY, None, Err("INTERNAL_ERROR (HTTP 500)"), 100));
+        assert_snapshot!(explained(&job, FRIDAY, None, Err(Some("INTERNAL_ERROR (HTTP 500)")), 100));
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(super) fn job(name: &str, text: &str) -> Job {
 }
 
 pub(super) fn player(job: &Job) -> Player<'_> {
-    Player { job, pause: None, deadline: None }
+    Player::new(job, ts(NOW))
 }
 
 pub(super) fn backup(status: &str, start: Option<&str>) -> LiveBackup {
@@ -65,7 +65,8 @@ pub(super) fn backup(status: &str, start: Option<&str>) -> LiveBackup {
 pub(super) fn facts(live: Live<'_>) -> Facts {
     let live = match live {
         Ok(backup) => Reading::Read(backup.cloned()),
-        Err(why) => Reading::Failed(why.to_owned()),
+        Err(Some(why)) => Reading::Failed(why.to_owned()),
+        Err(None) => Reading::NotRead,
     };
     Facts { live, last_good: Reading::Read(Some(ts("2026-11-21T03:10:00Z"))) }
 }

@@ -5,13 +5,15 @@ use jiff::Timestamp;
 
 use super::time::{relative, seconds};
 
-/// What became of asking Zoho for an account's backup: there is one, there is none, or why it could not be read.
-pub type Live<'a> = Result<Option<&'a LiveBackup>, &'a str>;
+/// What became of asking Zoho for an account's backup: there is one, there is none, or why it could not be read; `None`
+/// if it was not asked.
+pub type Live<'a> = Result<Option<&'a LiveBackup>, Option<&'a str>>;
 
 /// What Zoho has of an account, or why that is not known.
 pub(super) fn live(live: Live<'_>, now: Timestamp) -> String {
     let backup = match live {
-        Err(why) => return format!("Zoho could not be read: {why}"),
+        Err(Some(why)) => return format!("Zoho could not be read: {why}"),
+        Err(None) => return "Zoho was not asked".to_owned(),
         Ok(backup) => backup.filter(|backup| !backup.is_blank()),
     };
     let Some(backup) = backup else { return "no backup".to_owned() };

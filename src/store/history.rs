@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use calloff_core::ids::JobName;
 use calloff_core::outcome::Outcome;
 use calloff_core::run::{Run, RunState};
 use jiff::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Transaction, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params, params_from_iter};
 
 use super::rows::{self, RUN_COLUMNS};
 use super::{Store, StoreError};
@@ -41,6 +42,30 @@ impl Store {
     /// If the record can't be read.
     pub async fn history(&self, filter: Filter) -> Result<Vec<Run>, StoreError> {
         self.read(move |connection| list(connection, &filter)).await
+    }
+
+    /// The first run of a job whose occurrence is this one or a later one.
+    ///
+    /// # Errors
+    ///
+    /// If the record can't be read.
+    pub async fn first_run_from(
+        &self,
+        job: JobName,
+        occurrence: Timestamp,
+    ) -> Result<Option<Run>, StoreError> {
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {RUN_COLUMNS} FROM runs WHERE job = ?1 AND occurrence >= ?2 ORDER BY occurrence LIMIT 1"
+            );
+            let found = connection
+                .prepare(&sql)?
+                .query_row(params![job.as_str(), occurrence.as_millisecond()], rows::run)
+                .optional()?;
+            let with_targets = |run: Run| Ok(Run { targets: rows::targets(connection, run.run_id)?, ..run });
+            found.map(with_targets).transpose()
+        })
+        .await
     }
 
     /// The newest run of each job that has one.

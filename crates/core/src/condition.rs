@@ -167,9 +167,9 @@ impl Conditions {
             Finding::new(Condition::DueWithin, wanted, actual)
         });
         let due_in_window = self.window.as_deref().filter(|_| self.due_in_window).map(|window| {
-            let span = window.window.current_or_next(now);
-            let wanted = format!("a next start inside `{}`", window.name);
-            let inside = |start| span.is_some_and(|span| span.contains(start));
+            let ahead = Ahead::of(&window.window, now);
+            let wanted = ahead.wanted(&window.name);
+            let inside = |start| ahead.takes(start, &window.window, now);
             let actual = facts.live.of(|live| due(live.as_ref(), now, inside));
             Finding::new(Condition::DueInWindow, wanted, actual)
         });
@@ -231,6 +231,50 @@ fn in_window(NamedWindow { name, window }: &NamedWindow, now: Timestamp) -> Find
     Finding::new(Condition::Window, wanted, (Some(window.contains(now)), actual))
 }
 
+/// Where a start must fall: the span of a window that is open now, or else opens next.
+#[derive(Debug, Clone, Copy)]
+enum Ahead {
+    OpenUntil(Timestamp),
+    Opens(Timestamp, Timestamp),
+    Never,
+}
+
+impl Ahead {
+    fn of(window: &Window, now: Timestamp) -> Self {
+        if let Some(closes) = window.closing_at(now) {
+            return Self::OpenUntil(closes);
+        }
+        let opens = window.next_opening(now);
+        let span = opens.and_then(|opens| Some((opens, window.closing_at(opens)?)));
+        span.map_or(Self::Never, |(opens, closes)| Self::Opens(opens, closes))
+    }
+
+    /// Whether a start falls there. Of one that lies in the past, and is about to be, the window must have been open.
+    fn takes(self, start: Timestamp, window: &Window, now: Timestamp) -> bool {
+        match self {
+            Self::OpenUntil(closes) => start < closes && (start >= now || window.contains(start)),
+            Self::Opens(opens, closes) => opens <= start && start < closes,
+            Self::Never => false,
+        }
+    }
+
+    fn wanted(self, name: &str) -> String {
+        match self {
+            Self::OpenUntil(closes) if closes == Timestamp::MAX => {
+                format!("a next start while `{name}` is open, without an end in sight")
+            }
+            Self::OpenUntil(closes) => format!("a next start before `{name}` closes at {closes}"),
+            Self::Opens(opens, closes) if closes == Timestamp::MAX => {
+                format!("a next start inside `{name}`, from {opens} on")
+            }
+            Self::Opens(opens, closes) => {
+                format!("a next start inside `{name}`, from {opens} until {closes}")
+            }
+            Self::Never => format!("a next start inside `{name}`, which never opens again"),
+        }
+    }
+}
+
 fn status(wanted: &[String], backup: &LiveBackup) -> (bool, String) {
     match &backup.status {
         None if backup.is_blank() => (false, NO_BACKUP.to_owned()),
@@ -251,7 +295,11 @@ fn due(
     let Some(backup) = live.filter(|backup| !backup.is_blank()) else { return (false, NO_BACKUP.to_owned()) };
     let Some(start) = backup.next_start(now) else {
         let status = backup.status.as_deref().unwrap_or("without a status");
-        return (false, format!("none: the backup is {status}, and Zoho names no next start"));
+        let none = match backup.phase() {
+            Phase::Stopped | Phase::Over => "none",
+            Phase::Scheduled | Phase::Running | Phase::Unknown => "none that Zoho names",
+        };
+        return (false, format!("{none}: the backup is {status}"));
     };
     (is_as_wanted(start), format!("{}, {start}", relative(start, now)))
 }
@@ -359,8 +407,9 @@ mod tests {
             (&due,    scheduled("2026-11-28T06:30:01Z"),    no,   "in 12h, 2026-11-28T06:30:01Z"),
             (&due,    scheduled("2026-12-01T06:30:00Z"),    no,   "in 3d 12h, 2026-12-01T06:30:00Z"),
             (&due,    scheduled("2026-11-27T18:29:00Z"),    yes,  "1m ago, 2026-11-27T18:29:00Z"),
-            (&due,    backup(Some("SCHEDULED"), None),      no,   "none: the backup is SCHEDULED, and Zoho names no next start"),
-            (&due,    backup(Some("STOPPED"), Some("2026-11-28T06:30:00Z")), no, "none: the backup is STOPPED, and Zoho names no next start"),
+            (&due,    backup(Some("SCHEDULED"), None),      no,   "none that Zoho names: the backup is SCHEDULED"),
+            (&due,    backup(Some("STOPPED"), Some("2026-11-28T06:30:00Z")), no, "none: the backup is STOPPED"),
+            (&due,    backup(Some("COMPLETED"), None),      no,   "none: the backup is COMPLETED"),
             (&due,    backup(Some("HIBERNATING"), Some("2026-11-28T06:30:00Z")), yes, "in 12h, 2026-11-28T06:30:00Z"),
             (&due,    none(),                               no,   "no backup"),
             (&due,    blank(),                              no,   "no backup"),
@@ -384,6 +433,8 @@ mod tests {
             (open,   scheduled("2026-11-30T05:59:59Z"),        Some(true),  "just before it closes"),
             (open,   scheduled("2026-11-30T06:00:00Z"),        Some(false), "when it closes"),
             (open,   scheduled("2026-12-05T00:00:00Z"),        Some(false), "when it is open next week"),
+            (open,   scheduled("2026-11-27T18:20:00Z"),        Some(true),  "late, in the open window"),
+            (open,   scheduled("2026-11-27T17:50:00Z"),        Some(false), "late, before it has opened"),
             (before, scheduled("2026-11-28T00:00:00Z"),        Some(true),  "it is about to open"),
             (before, scheduled("2026-11-27T17:30:00Z"),        Some(false), "before it opens"),
             (open,   backup(Some("STOPPED"), Some("2026-11-28T00:00:00Z")), Some(false), "nothing starts"),
@@ -395,6 +446,29 @@ mod tests {
             let finding = conditions.judge(&facts, ts(now)).pop().unwrap();
             assert_eq!((finding.condition, finding.holds), (Condition::DueInWindow, holds), "{why}");
         }
+    }
+
+    #[test]
+    fn what_is_wanted_of_a_start_inside_the_window_names_when_that_is() {
+        let wanted = |window: Arc<NamedWindow>, now: &str| {
+            let conditions =
+                Conditions { window: Some(window), due_in_window: true, ..Conditions::default() };
+            let facts = Facts { live: scheduled("2026-11-28T00:00:00Z"), ..Facts::default() };
+            conditions.judge(&facts, ts(now)).pop().unwrap().wanted
+        };
+        assert_eq!(wanted(freeze(), NOW), "a next start before `freeze` closes at 2026-11-30T06:00:00Z");
+        assert_eq!(
+            wanted(freeze(), "2026-11-27T17:00:00Z"),
+            "a next start inside `freeze`, from 2026-11-27T18:00:00Z until 2026-11-30T06:00:00Z"
+        );
+        let named = |entry| Arc::new(NamedWindow { name: "w".into(), window: Window::new(vec![entry]) });
+        let past =
+            Entry::Once(Span { opens: ts("2026-01-01T00:00:00Z"), closes: ts("2026-01-02T00:00:00Z") });
+        assert_eq!(wanted(named(past), NOW), "a next start inside `w`, which never opens again");
+        let opens = Schedule::cron("0 * * * *", jiff::tz::TimeZone::UTC).unwrap();
+        let ever = Entry::Recurring { opens, lasts: Duration::from_hours(1) };
+        let said = "a next start while `w` is open, without an end in sight";
+        assert_eq!(wanted(named(ever), NOW), said);
     }
 
     #[test]

@@ -45,6 +45,38 @@ pub struct Player<'a> {
     pub pause: Option<&'a Pause>,
     /// When the account's backup starts by itself as far as the daemon has seen it: it bounds the job's spread.
     pub deadline: Option<Timestamp>,
+    /// The last occurrence that was dealt with, or the baseline of the schedule: what is left over from before now
+    /// comes due as well.
+    pub cursor: Timestamp,
+    /// Whether its occurrences are asked for. Those of the others count for what they do.
+    pub is_shown: bool,
+}
+
+impl<'a> Player<'a> {
+    /// A job that is asked for, with nothing in its way and nothing left over from before `now`.
+    #[must_use]
+    pub fn new(job: &'a Job, now: Timestamp) -> Self {
+        Self { job, pause: None, deadline: None, cursor: now, is_shown: true }
+    }
+
+    /// What the agenda looks at.
+    #[must_use]
+    pub fn entry(&self) -> Entry<'a> {
+        Entry::from(self.job).until(self.deadline)
+    }
+
+    /// What is left over from before `now` and to be run now, and from where its schedule goes on.
+    fn left_over(&self, now: Timestamp) -> (Option<Upcoming>, Timestamp) {
+        let decision = agenda::decide(&self.entry(), self.cursor, now, now);
+        let run = decision.run.map(|run| Upcoming { occurrence: run.occurrence, fire_at: run.fire_at });
+        (run, decision.cursor().unwrap_or(self.cursor))
+    }
+
+    /// Whether an occurrence has come due and is still to be run.
+    #[must_use]
+    pub fn is_left_over(&self, occurrence: Timestamp, now: Timestamp) -> bool {
+        self.left_over(now).0.is_some_and(|run| run.occurrence == occurrence)
+    }
 }
 
 /// What an occurrence would come to.
@@ -80,16 +112,34 @@ pub struct ForetoldTarget {
 /// What would happen up to an instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forecast<'a> {
-    /// One for each occurrence, in the order in which they become due.
+    /// One for each occurrence that was asked for, in the order in which they become due.
     pub rows: Vec<Foretold<'a>>,
     /// The starts of the account's backup that nothing would prevent.
     pub starts: Vec<Timestamp>,
-    /// Up to where it reaches, if that is not as far as was asked: there would be too many rows.
+    /// Those that a cancel would prevent.
+    pub prevented: Vec<Timestamp>,
+    /// Up to where it reaches, if that is not as far as was asked: there would be too many rows, or too much to play.
     pub cut_at: Option<Timestamp>,
 }
 
-/// Plays the jobs of one account from `now` up to and including `until`, for `most` occurrences at most. `facts` are
-/// what Zoho has now.
+/// What one instant would come to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told<'a> {
+    /// It.
+    pub row: Foretold<'a>,
+    /// Whether all that comes before it was played; if not it can't be told.
+    pub is_reached: bool,
+}
+
+/// Occurrences that are played at most, shown or not.
+const MOST_STEPS: usize = 200_000;
+/// Targets of these that are kept at most.
+const MOST_TARGETS: usize = 100_000;
+/// Targets of these that are answered at most.
+const MOST_ANSWERS: usize = 5_000_000;
+
+/// Plays the jobs of one account from `now` up to and including `until`, for `most` occurrences of those that are
+/// shown at most. `facts` are what Zoho has now.
 #[must_use]
 pub fn foretell<'a>(
     players: &[Player<'a>],
@@ -100,15 +150,24 @@ pub fn foretell<'a>(
 ) -> Forecast<'a> {
     let mut play = Play::new(players, facts, now, until);
     let (mut rows, mut cut_at) = (Vec::new(), None);
-    while let Some((fire_at, ..)) = play.next_up() {
-        if rows.len() >= most {
+    let (mut kept, mut answered) = (0, 0);
+    for step in 0.. {
+        let Some((fire_at, place, _)) = play.next_up() else { break };
+        let Player { is_shown, job, .. } = players[place];
+        let is_full = is_shown && (rows.len() >= most || kept >= MOST_TARGETS);
+        if is_full || step >= MOST_STEPS || answered >= MOST_ANSWERS {
             cut_at = Some(fire_at);
             break;
         }
-        rows.extend(play.step());
+        let row = play.step();
+        answered += job.backups.len();
+        if is_shown {
+            kept += job.backups.len();
+            rows.extend(row);
+        }
     }
     play.world.pass_time(cut_at.unwrap_or(until));
-    Forecast { rows, starts: play.world.starts, cut_at }
+    Forecast { rows, starts: play.world.starts, prevented: play.world.prevented, cut_at }
 }
 
 /// What one instant would come to for the job at this place among the players, be it an occurrence or not. What the
@@ -120,22 +179,42 @@ pub fn at_instant<'a>(
     facts: &Facts,
     now: Timestamp,
     at: Upcoming,
-) -> Option<Foretold<'a>> {
+) -> Option<Told<'a>> {
     let player = players.get(place)?;
     let mut play = Play::new(players, facts, now, at.fire_at);
-    for _ in 0..MOST_BEFORE {
-        match play.next_up() {
-            Some((_, whose, occurrence)) if (whose, occurrence) == (place, at.occurrence) => break,
-            Some((fire_at, ..)) if fire_at <= at.fire_at => drop(play.step()),
-            _ => break,
-        }
+    if at.fire_at <= now && !player.is_left_over(at.occurrence, now) {
+        return Some(Told { row: play.world.play(player, at, at.fire_at), is_reached: true });
     }
+    let is_before = |(fire_at, whose, occurrence): Turn| {
+        fire_at <= at.fire_at && (whose, occurrence) != (place, at.occurrence)
+    };
+    let (mut steps, mut answered) = (0, 0);
+    let is_reached = loop {
+        let Some(turn) = play.next_up().filter(|turn| is_before(*turn)) else { break true };
+        if steps >= MOST_STEPS || answered >= MOST_ANSWERS {
+            break false;
+        }
+        steps += 1;
+        answered += players[turn.1].job.backups.len();
+        drop(play.step());
+    };
     play.world.pass_time(at.fire_at);
-    Some(play.world.play(player, at))
+    let mut row = play.world.play(player, at, at.fire_at.max(now));
+    if !is_reached {
+        row.become_all(Action::Unknown, "too many occurrences come before it to play them all");
+    }
+    Some(Told { row, is_reached })
 }
 
-/// Occurrences that are played at most before the one that is asked for.
-const MOST_BEFORE: usize = 100_000;
+impl Foretold<'_> {
+    /// Lets it come to the same for all targets.
+    pub(crate) fn become_all(&mut self, action: Action, why: &str) {
+        for target in &mut self.targets {
+            (target.action, target.reason) = (action, why.to_owned());
+        }
+        (self.action, self.reason) = (action, why.to_owned());
+    }
+}
 
 /// An occurrence to be played: when it is due, whose it is, and its nominal instant.
 type Turn = (Timestamp, usize, Timestamp);
@@ -153,16 +232,20 @@ impl<'p, 'a> Play<'p, 'a> {
     fn new(players: &'p [Player<'a>], facts: &Facts, now: Timestamp, until: Timestamp) -> Self {
         let world = World::new(facts.clone(), now);
         let mut play = Self { players, coming: BinaryHeap::new(), until, world };
-        for place in 0..players.len() {
-            play.line_up(place, now);
+        for (place, player) in players.iter().enumerate() {
+            let (run, cursor) = player.left_over(now);
+            match run {
+                Some(run) => play.coming.push(Reverse((run.fire_at, place, run.occurrence))),
+                None => play.line_up(place, cursor),
+            }
         }
         play
     }
 
     fn line_up(&mut self, place: usize, after: Timestamp) {
-        let Player { job, deadline, .. } = self.players[place];
-        let next = agenda::upcoming(&Entry::from(job).until(deadline), after);
-        let next = next.filter(|next| job.enabled && next.occurrence <= self.until);
+        let player = &self.players[place];
+        let next = agenda::upcoming(&player.entry(), after);
+        let next = next.filter(|next| player.job.enabled && next.occurrence <= self.until);
         self.coming.extend(next.map(|next| Reverse((next.fire_at, place, next.occurrence))));
     }
 
@@ -173,7 +256,8 @@ impl<'p, 'a> Play<'p, 'a> {
     fn step(&mut self) -> Option<Foretold<'a>> {
         let Reverse((fire_at, place, occurrence)) = self.coming.pop()?;
         self.world.pass_time(fire_at);
-        let row = self.world.play(&self.players[place], Upcoming { occurrence, fire_at });
+        let at = fire_at.max(self.world.now);
+        let row = self.world.play(&self.players[place], Upcoming { occurrence, fire_at }, at);
         self.line_up(place, occurrence);
         Some(row)
     }
@@ -188,7 +272,10 @@ struct World {
     run_ends: Option<Timestamp>,
     /// Backups that were cancelled, beside the one that Zoho shows.
     stopped: BTreeSet<BackupId>,
+    /// Whether a backup that is over was cancelled: what becomes of it is not known.
+    is_over_for_good: bool,
     starts: Vec<Timestamp>,
+    prevented: Vec<Timestamp>,
 }
 
 /// Starts that are played at most between two occurrences: more than there are weeks in ten years.
@@ -196,13 +283,23 @@ const MOST_STARTS: usize = 1_000;
 
 impl World {
     fn new(facts: Facts, now: Timestamp) -> Self {
-        let mut world = Self { facts, now, run_ends: None, stopped: BTreeSet::new(), starts: Vec::new() };
+        let mut world = Self {
+            facts,
+            now,
+            run_ends: None,
+            stopped: BTreeSet::new(),
+            is_over_for_good: false,
+            starts: Vec::new(),
+            prevented: Vec::new(),
+        };
         if let Some(backup) = world.live()
             && backup.phase() == Phase::Running
         {
             // Since when it runs is what it says was its last start, or not known.
             let began = backup.scheduled_date.as_ref().map(Zoned::timestamp).filter(|began| *began <= now);
-            world.run_ends = began.unwrap_or(now).saturating_add(ASSUMED_RUN).ok();
+            let ends = |began: Timestamp| began.saturating_add(ASSUMED_RUN).ok();
+            // What runs now is not over, however long ago it began.
+            world.run_ends = began.and_then(ends).filter(|end| *end > now).or_else(|| ends(now));
         }
         world
     }
@@ -220,12 +317,20 @@ impl World {
 
     /// Lets the backup start and end by itself.
     fn pass_time(&mut self, to: Timestamp) {
+        if to <= self.now {
+            return;
+        }
         for _ in 0..MOST_STARTS {
             let Some(backup) = self.live() else { break };
+            let named = backup.scheduled_date.as_ref().map(Zoned::timestamp).filter(|start| *start <= to);
             match (backup.phase(), self.run_ends) {
-                (Phase::Scheduled, _) => match backup.scheduled_date.as_ref().map(Zoned::timestamp) {
-                    Some(start) if start <= to => self.start(start.max(self.now)),
-                    _ => break,
+                (Phase::Scheduled, _) => match named {
+                    Some(start) => self.start(start.max(self.now)),
+                    None => break,
+                },
+                (Phase::Over, _) => match named.filter(|start| *start > self.now && !self.is_over_for_good) {
+                    Some(start) => self.start(start),
+                    None => break,
                 },
                 (Phase::Running, Some(end)) if end <= to => self.end(end),
                 _ => break,
@@ -235,6 +340,7 @@ impl World {
     }
 
     fn start(&mut self, at: Timestamp) {
+        self.now = self.now.max(at);
         self.starts.push(at);
         self.run_ends = at.saturating_add(ASSUMED_RUN).ok();
         if let Some(backup) = self.live_mut() {
@@ -243,6 +349,7 @@ impl World {
     }
 
     fn end(&mut self, at: Timestamp) {
+        self.now = self.now.max(at);
         self.run_ends = None;
         if let Reading::Read(newest) = &mut self.facts.last_good {
             *newest = (*newest).max(Some(at));
@@ -260,16 +367,20 @@ impl World {
 
     fn stop(&mut self, id: &BackupId) {
         self.stopped.insert(id.clone());
+        let now = self.now;
+        let shown = self.live().filter(|backup| backup.id.as_ref() == Some(id));
+        let prevented = shown.and_then(|backup| backup.next_start(now)).map(|start| start.max(now));
+        self.prevented.extend(prevented);
         if let Some(backup) = self.live_mut().filter(|backup| backup.id.as_ref() == Some(id)) {
             backup.status = Some("STOPPED".to_owned());
         }
     }
 
-    /// What an occurrence comes to, with its effects.
-    fn play<'a>(&mut self, player: &Player<'a>, at: Upcoming) -> Foretold<'a> {
+    /// What an occurrence that is run at `now` comes to, with its effects.
+    fn play<'a>(&mut self, player: &Player<'a>, at: Upcoming, now: Timestamp) -> Foretold<'a> {
         let job = player.job;
         let Upcoming { occurrence, fire_at } = at;
-        let conditions = job.when.judge(&self.facts, fire_at);
+        let conditions = job.when.judge(&self.facts, now);
         let all = |action: Action, reason: &str, current: Option<&BackupId>| -> Vec<ForetoldTarget> {
             let named = |backup: &BackupRef| match (backup, current) {
                 (BackupRef::Current, Some(id)) => BackupRef::Id(id.clone()),
@@ -278,9 +389,9 @@ impl World {
             let target = |backup| ForetoldTarget { backup: named(backup), action, reason: reason.to_owned() };
             job.backups.iter().map(target).collect()
         };
-        let paused = player.pause.filter(|pause| pause.covers(occurrence, fire_at)).map(Pause::why);
+        let paused = player.pause.filter(|pause| pause.covers(occurrence, now)).map(Pause::why);
         let question = Question { backups: &job.backups, when: &job.when };
-        let targets = match (paused, question.answer_by(&conditions, &self.facts, fire_at)) {
+        let targets = match (paused, question.answer_by(&conditions, &self.facts, now)) {
             (Some(why), _) => all(Action::Skip, &why, None),
             (None, Course::Untold(reason)) => all(Action::Unknown, &reason, None),
             (None, Course::End(end)) => all(action_of(end.outcome), &end.reason, end.current.as_ref()),
@@ -298,8 +409,10 @@ impl World {
         let (action, reason) = self.answer_to_cancel(id);
         // What becomes of a backup that is over is not known.
         let is_over = self.live().is_some_and(|backup| backup.phase() == Phase::Over);
-        if action == Action::Cancel && !is_over {
-            self.stop(id);
+        match (action, is_over) {
+            (Action::Cancel, true) => self.is_over_for_good = true,
+            (Action::Cancel, false) => self.stop(id),
+            _ => {}
         }
         ForetoldTarget { backup: BackupRef::Id(id.clone()), action, reason }
     }
@@ -316,7 +429,10 @@ impl World {
                 return (Action::AlreadyCancelled, "an earlier run has cancelled it".to_owned());
             }
             Some(LiveBackup { id: Some(other), .. }) => {
-                return (Action::NotFound, format!("the account's current backup is another one, {other}"));
+                let reason = format!(
+                    "Zoho shows another backup, {other}, and tells nothing of older ones; the cancel is sent all the same"
+                );
+                return (Action::NotFound, reason);
             }
             Some(_) => return (Action::NotFound, "the account's current backup has no ID".to_owned()),
             None => return (Action::NotFound, "the account has no backup".to_owned()),
@@ -371,7 +487,7 @@ pub const BY_WEIGHT: [Action; 6] = [
     Action::Skip,
 ];
 
-fn summary(targets: &[ForetoldTarget]) -> (Action, String) {
+pub(crate) fn summary(targets: &[ForetoldTarget]) -> (Action, String) {
     let of = |action: Action| targets.iter().filter(move |target| target.action == action);
     let action = BY_WEIGHT.into_iter().find(|action| of(*action).next().is_some()).unwrap_or(Action::Skip);
     let reason = of(action).next().map(|target| target.reason.clone()).unwrap_or_default();
@@ -418,7 +534,7 @@ mod tests {
     }
 
     fn player(job: &Job) -> Player<'_> {
-        Player { job, pause: None, deadline: None }
+        Player::new(job, ts(NOW))
     }
 
     fn live(status: &str, start: Option<&str>, rrule: Option<&str>) -> Facts {
@@ -557,10 +673,142 @@ mod tests {
         let facts = live("SCHEDULED", Some("2026-11-28T01:00:00Z"), None);
         let players = [player(&first), player(&second)];
         let at = |text: &str| Upcoming { occurrence: ts(text), fire_at: ts(text) };
-        let action = |place, text| at_instant(&players, place, &facts, ts(NOW), at(text)).unwrap().action;
+        let action = |place, text| at_instant(&players, place, &facts, ts(NOW), at(text)).unwrap().row.action;
         assert_eq!(action(0, "2026-11-27T17:00:00Z"), Action::Cancel);
         assert_eq!(action(1, "2026-11-27T18:00:00Z"), Action::AlreadyCancelled);
         assert_eq!(action(1, "2026-11-27T16:30:00Z"), Action::Cancel, "no occurrence, before the first");
         assert_eq!(action(1, "2026-11-27T15:00:00Z"), Action::Cancel, "in the past, by what Zoho has now");
+    }
+
+    #[test]
+    fn a_run_that_is_observed_now_is_not_over_now() {
+        let job = job("job", "backups = [\"42\"]\nschedule.cron = \"30,50 16,17 * * *\"");
+        let in_all = |began: Option<&str>| {
+            let running = live("INPROGRESS", began, None);
+            actions(std::slice::from_ref(&job), &running)[..4].to_vec()
+        };
+        let long_ago = ["27 16:30 too_late", "27 16:50 too_late", "27 17:30 cancel", "27 17:50 cancel"];
+        assert_eq!(in_all(Some("2026-11-27T12:00:00Z")), long_ago, "an hour from now is assumed");
+        assert_eq!(in_all(Some("2026-11-27T15:00:00Z")), long_ago, "it should be ending at this moment");
+        let lately = ["27 16:30 too_late", "27 16:50 cancel", "27 17:30 cancel", "27 17:50 cancel"];
+        assert_eq!(in_all(Some("2026-11-27T15:40:00Z")), lately, "an hour from when it began");
+    }
+
+    #[test]
+    fn only_rows_that_are_shown_count_and_all_steps_are_bounded() {
+        let often = job("often", "backups = [\"42\"]\nschedule.every = \"1h\"");
+        let daily = job("daily", "backups = [\"42\"]\nschedule.cron = \"30 12 * * *\"");
+        let facts = live("STOPPED", None, None);
+        let hidden = |job| Player { is_shown: false, ..player(job) };
+        let forecast =
+            foretell(&[hidden(&often), player(&daily)], &facts, ts(NOW), ts("2026-11-30T16:00:00Z"), 3);
+        let jobs: Vec<&str> = forecast.rows.iter().map(|row| row.job.name.as_str()).collect();
+        assert_eq!((jobs, forecast.cut_at), (vec!["daily"; 3], None), "no more than three, of the one shown");
+        let ever = job("ever", "backups = [\"42\"]\nschedule.every = \"1s\"");
+        let until = ts("2026-12-04T16:00:00Z");
+        let forecast = foretell(&[hidden(&ever), player(&daily)], &facts, ts(NOW), until, 100);
+        assert_eq!(forecast.cut_at, Some(ts("2026-11-29T23:33:19Z")), "after 200,000 steps");
+        assert_eq!(forecast.rows.len(), 2);
+    }
+
+    #[test]
+    fn targets_count_towards_the_bound() {
+        let ids: Vec<String> = (0..500).map(|id| format!("\"{}\"", 1000 + id)).collect();
+        let text = format!("backups = [{}]\nschedule.every = \"1m\"", ids.join(", "));
+        let many = job("many", &text);
+        let facts = live("STOPPED", None, None);
+        let forecast = foretell(&[player(&many)], &facts, ts(NOW), ts("2026-12-04T16:00:00Z"), 10_000);
+        assert_eq!((forecast.rows.len(), forecast.cut_at), (200, Some(ts("2026-11-27T19:21:00Z"))));
+    }
+
+    #[test]
+    fn an_instant_behind_too_many_others_can_not_be_told() {
+        let ever = job("ever", "backups = [\"42\"]\nschedule.every = \"1s\"");
+        let once = job("once", "backups = [\"42\"]\nschedule.at = \"2026-12-04T16:00:00Z\"");
+        let facts = live("SCHEDULED", Some("2026-12-05T01:00:00Z"), None);
+        let at = Upcoming { occurrence: ts("2026-12-04T16:00:00Z"), fire_at: ts("2026-12-04T16:00:00Z") };
+        let told = at_instant(&[player(&ever), player(&once)], 1, &facts, ts(NOW), at).unwrap();
+        assert_eq!((told.is_reached, told.row.action), (false, Action::Unknown));
+        assert_eq!(told.row.targets[0].action, Action::Unknown);
+        let told = at_instant(&[player(&once)], 0, &facts, ts(NOW), at).unwrap();
+        assert_eq!((told.is_reached, told.row.action), (true, Action::Cancel));
+    }
+
+    #[test]
+    fn what_is_left_over_from_before_now_is_played() {
+        let facts = live("SCHEDULED", Some("2026-11-28T01:00:00Z"), None);
+        let rows = |job: &Job, cursor: &str| -> Vec<String> {
+            let players = [Player { cursor: ts(cursor), ..player(job) }];
+            let forecast = foretell(&players, &facts, ts(NOW), ts("2026-11-27T17:00:00Z"), 100);
+            let rows = forecast.rows.iter();
+            let told = rows.map(|row| format!("{} {} {}", row.occurrence, row.fire_at > ts(NOW), row.action));
+            told.collect()
+        };
+        let due = job("due", "backups = [\"42\"]\nschedule.cron = \"50,55 15 * * *\"");
+        assert_eq!(
+            rows(&due, "2026-11-27T15:00:00Z"),
+            ["2026-11-27T15:55:00Z false cancel"],
+            "the newest within `catch_up`; the other one is missed"
+        );
+        assert!(rows(&due, "2026-11-27T15:55:00Z").is_empty(), "it has been dealt with");
+        let old = job("old", "backups = [\"42\"]\nschedule.cron = \"0 12 * * *\"");
+        assert!(rows(&old, "2026-11-27T10:00:00Z").is_empty(), "it is missed");
+        let spread =
+            job("spread", "backups = [\"42\"]\nschedule.cron = \"30 15 * * *\"\nschedule.jitter = \"20h\"");
+        assert_eq!(rows(&spread, "2026-11-27T15:00:00Z"), ["2026-11-27T15:30:00Z true cancel"]);
+        let at = Upcoming { occurrence: ts("2026-11-27T15:55:00Z"), fire_at: ts("2026-11-27T15:55:00Z") };
+        let players = [Player { cursor: ts("2026-11-27T15:00:00Z"), ..player(&due) }, player(&due)];
+        let told = |place| at_instant(&players, place, &facts, ts(NOW), at).unwrap().row.action;
+        assert_eq!((told(0), told(1)), (Action::Cancel, Action::Cancel));
+    }
+
+    #[test]
+    fn a_late_backup_that_zoho_still_shows_scheduled_is_cancelled_by_what_is_run_now() {
+        let due = job("due", "backups = [\"42\"]\nschedule.cron = \"55 15 * * *\"");
+        let facts = live("SCHEDULED", Some("2026-11-27T15:50:00Z"), None);
+        let players = [Player { cursor: ts("2026-11-27T15:00:00Z"), ..player(&due) }];
+        let forecast = foretell(&players, &facts, ts(NOW), ts("2026-11-27T17:00:00Z"), 100);
+        assert_eq!(forecast.rows[0].action, Action::Cancel);
+        assert_eq!(forecast.prevented, [ts(NOW)], "it would start at any moment");
+    }
+
+    #[test]
+    fn the_starts_that_a_cancel_prevents_are_told() {
+        let once = job("once", "backups = [\"42\"]\nschedule.at = \"2026-11-27T18:00:00Z\"");
+        let until = ts("2026-12-27T16:00:00Z");
+        let play = |facts: &Facts, is_shown| {
+            let forecast = foretell(&[Player { is_shown, ..player(&once) }], facts, ts(NOW), until, 10);
+            (forecast.starts, forecast.prevented)
+        };
+        let ahead = ts("2026-11-28T06:00:00Z");
+        let weekly = live("SCHEDULED", Some("2026-11-28T06:00:00Z"), Some("FREQ=WEEKLY"));
+        assert_eq!(play(&weekly, true), (vec![], vec![ahead]));
+        assert_eq!(play(&weekly, false), (vec![], vec![ahead]), "whoever is shown");
+        assert_eq!(play(&live("STOPPED", Some("2026-11-28T06:00:00Z"), None), true), (vec![], vec![]));
+        let undated = live("SCHEDULED", None, None);
+        assert_eq!(play(&undated, true), (vec![], vec![]), "it had no next start");
+    }
+
+    #[test]
+    fn a_backup_that_is_over_starts_at_a_date_that_lies_ahead() {
+        let never = job("never", "backups = [\"42\"]\nschedule.cron = \"0 12 1 1 *\"");
+        let facts = live("COMPLETED", Some("2026-11-28T06:00:00Z"), None);
+        let until = ts("2026-12-12T16:00:00Z");
+        let forecast = foretell(&[player(&never)], &facts, ts(NOW), until, 10);
+        assert_eq!(forecast.starts, [ts("2026-11-28T06:00:00Z")]);
+        let late = job("late", "backups = [\"42\"]\nschedule.cron = \"30 6,8 * * SAT\"");
+        assert_eq!(actions(std::slice::from_ref(&late), &facts), ["28 06:30 too_late", "28 08:30 cancel"]);
+        let early = job("early", "backups = [\"42\"]\nschedule.cron = \"30 5,6 * * SAT\"");
+        assert_eq!(actions(&[early], &facts), ["28 05:30 cancel", "28 06:30 cancel"], "nobody knows");
+    }
+
+    #[test]
+    fn of_a_backup_that_is_not_the_newest_nothing_is_known_and_it_says_so() {
+        let old = job("old", "backups = [\"7\"]\nschedule.at = \"2026-11-27T18:00:00Z\"");
+        let facts = live("SCHEDULED", Some("2026-11-28T01:00:00Z"), None);
+        let row = foretell(&[player(&old)], &facts, ts(NOW), ts("2026-11-28T16:00:00Z"), 10).rows.remove(0);
+        let want =
+            "Zoho shows another backup, 42, and tells nothing of older ones; the cancel is sent all the same";
+        assert_eq!((row.action, row.reason.as_str()), (Action::NotFound, want));
     }
 }

@@ -10,6 +10,7 @@ pub mod condition;
 pub mod config;
 pub mod course;
 pub mod diagnostic;
+pub mod explain;
 pub mod forecast;
 pub mod ids;
 pub mod lint;

@@ -72,12 +72,12 @@ const FREEZE: &str = "[[windows.freeze]]\nopens = \"0 18 * * FRI\"\nlasts = \"60
 )]
 #[case(
     "[[windows.x]]\nopens = \"0 18 * * *\"\nlasts = \"25h\"\n",
-    "W052 15:9 it opens again at 2026-11-25 18:00 in Europe/Berlin before it has closed"
+    "W052 15:9 `[[windows.x]]` opens again at 2026-11-25 18:00 in Europe/Berlin before it has closed"
 )]
 // A week has 167 hours once a year.
 #[case(
     "[[windows.x]]\nopens = \"0 18 * * MON\"\nlasts = \"7d\"\n",
-    "W052 15:9 it opens again at 2027-03-29 18:00 in Europe/Berlin before it has closed"
+    "W052 15:9 `[[windows.x]]` opens again at 2027-03-29 18:00 in Europe/Berlin before it has closed"
 )]
 #[case("[[windows.x]]\nopens = \"0 18 * * *\"\nlasts = \"24h\"\ntimezone = \"UTC\"\n", "")]
 // Entries may overlap each other.
@@ -182,6 +182,26 @@ fn a_window_between_occurrences_without_number_costs_a_bounded_time() {
 fn a_job_in_another_time_zone(#[case] text: &str, #[case] wanted: &str) {
     let (_, found) = job("a", text, &set_up(""));
     assert_eq!(told(&found).join("\n"), wanted);
+}
+
+#[rstest]
+#[case("UTC", "", "")]
+#[case("Etc/UTC", "", "")]
+#[case("Europe/Berlin", "", "account `acme` is taken to be in Europe/Berlin")]
+#[case("UTC", "timezone = \"UTC\"\n", "account `acme` is taken to be in UTC")]
+fn utc_for_all_is_no_statement_about_an_account(
+    #[case] of_all: &str,
+    #[case] of_account: &str,
+    #[case] wanted: &str,
+) {
+    let text = format!(
+        "timezone = \"{of_all}\"\n[accounts.acme]\ndata_center = \"eu\"\nclient_id = \"x\"\n{of_account}\
+         client_secret = {{ env = \"A\" }}\nrefresh_token = {{ env = \"B\" }}\n"
+    );
+    let settings = parse_settings("calloff.toml", &text, Some(ts(FROM)));
+    let (_, found) = job("a", "timezone = \"Asia/Tokyo\"\nschedule.cron = \"30 17 * * FRI\"", &settings);
+    assert_eq!(found.len(), usize::from(!wanted.is_empty()), "{found:?}");
+    assert!(found.iter().all(|found| found.message.starts_with(wanted)), "{found:?}");
 }
 
 #[test]

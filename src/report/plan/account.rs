@@ -20,13 +20,8 @@ impl AccountPlan<'_> {
     /// The starts of its backup that nothing prevents: those that were foretold, and one that Zoho names though the
     /// backup's status promises none.
     pub(super) fn starts(&self, now: Timestamp) -> Vec<Timestamp> {
-        let unforetold = self.named_start(now).filter(|start| !self.is_prevented(*start));
+        let unforetold = self.named_start(now).filter(|start| !self.forecast.prevented.contains(start));
         self.forecast.starts.iter().copied().chain(unforetold).collect()
-    }
-
-    /// The next start that Zoho names, if a job would prevent it.
-    pub(super) fn prevented_start(&self, now: Timestamp) -> Option<Timestamp> {
-        self.named_start(now).filter(|start| self.is_prevented(*start))
     }
 
     /// The next start that Zoho names, unless it was foretold or lies beyond what was.
@@ -34,10 +29,6 @@ impl AccountPlan<'_> {
         let start = self.live.ok()??.next_start(now)?.max(now);
         let told = self.forecast.cut_at.is_none_or(|cut_at| start <= cut_at);
         (told && !self.forecast.starts.contains(&start)).then_some(start)
-    }
-
-    fn is_prevented(&self, start: Timestamp) -> bool {
-        self.forecast.rows.iter().any(|row| row.action == Action::Cancel && row.fire_at <= start)
     }
 
     /// Whether somebody should look at it: something is cancelled, or goes wrong.

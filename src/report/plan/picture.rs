@@ -73,7 +73,8 @@ fn more(count: usize, what: &str) -> String {
 }
 
 fn has_something_to_show(account: &AccountPlan<'_>, now: Timestamp, until: Timestamp) -> bool {
-    let mut starts = account.starts(now).into_iter().chain(account.prevented_start(now));
+    let prevented = account.forecast.prevented.iter().copied();
+    let mut starts = account.starts(now).into_iter().chain(prevented);
     !account.forecast.rows.is_empty() || starts.any(|start| start <= until)
 }
 
@@ -135,12 +136,10 @@ fn block<'a>(account: &AccountPlan<'a>, now: Timestamp, until: Timestamp, axis: 
         lane
     }));
     let mut own = beside_the_untold(OWN_STARTS.trim_start(), DIM);
-    let (starts, prevented) = (account.starts(now), account.prevented_start(now));
-    for start in starts.into_iter().filter(|start| axis.shows(*start)) {
-        own.put(axis.column(start), Glyph::Start);
-    }
-    if let Some(start) = prevented.filter(|start| axis.shows(*start)) {
-        own.put(axis.column(start), Glyph::Prevented);
+    let starts = account.starts(now).into_iter().map(|start| (start, Glyph::Start));
+    let prevented = account.forecast.prevented.iter().map(|start| (*start, Glyph::Prevented));
+    for (start, glyph) in starts.chain(prevented).filter(|(start, _)| axis.shows(*start)) {
+        own.put(axis.column(start), glyph);
     }
     if own.has(Glyph::Start) || own.has(Glyph::Prevented) {
         lanes.push(own);

@@ -24,7 +24,7 @@ struct Case {
 
 impl Case {
     fn live(&self) -> Live<'_> {
-        self.live.as_ref().map(Option::as_ref).map_err(String::as_str)
+        self.live.as_ref().map(Option::as_ref).map_err(|why| Some(why.as_str()))
     }
 }
 
@@ -168,7 +168,12 @@ fn odd_horizons_are_no_trouble() {
         }
     }
     let (first, last) = (Timestamp::MIN, Timestamp::MAX);
-    let forever = Forecast { rows: vec![], starts: vec![first, last], cut_at: Some(first) };
+    let forever = Forecast {
+        rows: vec![],
+        starts: vec![first, last],
+        prevented: vec![first, last],
+        cut_at: Some(first),
+    };
     let account = AccountPlan { account: "acme", live: Ok(None), forecast: &forever };
     for (now, until) in [(first, last), (last, first), (last, last), (first, first)] {
         assert!(plan(&[account], now, until, Some(80)).ends_with("Z\n"));

@@ -60,7 +60,9 @@ pub(super) fn account(
         table.take("concurrency").map_or(Some(SIMULTANEOUS_CALLS), |value| value.number(problems, 1, 25));
     let bounds = Span::from(Duration::from_millis(1)).to(Duration::from_hours(1));
     let timeout = table.take("timeout").map_or(Some(TIMEOUT), |value| value.duration(problems, bounds));
-    let zone = zone.overridden(table.take("timezone").as_ref(), problems);
+    // UTC for all is a neutral choice, and no statement about where an organisation is.
+    let inherited = if zone.is_utc() { &Fallback::None } else { zone };
+    let zone = inherited.overridden(table.take("timezone").as_ref(), problems);
     table.finish(problems);
 
     let (api_domain, accounts_url) = hosts?;

@@ -31,10 +31,12 @@ pub(super) fn closed_for_good(
     }
 }
 
-/// Warns of an entry that opens again before it has closed. `place` is that of `lasts`.
+/// Warns of an entry that opens again before it has closed. `window` is what messages call its window; `place` is that
+/// of `lasts`.
 pub(super) fn overlaps_itself(
     opens: &Schedule,
     lasts: Duration,
+    window: &str,
     place: Range<usize>,
     warn_from: Option<Timestamp>,
     problems: &mut Problems,
@@ -42,7 +44,7 @@ pub(super) fn overlaps_itself(
     let Some(from) = warn_from else { return };
     let alone = Window::new(vec![Entry::Recurring { opens: opens.clone(), lasts }]);
     if let Some(at) = alone.overlaps_itself(from, horizon(from)) {
-        let message = format!("it opens again at {} before it has closed", local(at, opens.zone()));
+        let message = format!("{window} opens again at {} before it has closed", local(at, opens.zone()));
         problems.add(Code::OverlapsItself, place, message).help("shorten `lasts`, or let it open less often");
     }
 }

@@ -81,7 +81,7 @@ fn entry(
         problems.add(Code::MissingKey, table.span(), message).help(HELP).absence();
     }
     // Each is checked, so that the one that is kept is right.
-    let recurring = recurring(opens.as_ref(), lasts.as_ref(), &zone, warn_from, problems);
+    let recurring = recurring(opens.as_ref(), lasts.as_ref(), &zone, table.place(), warn_from, problems);
     let one_off = one_off(from.as_ref(), to.as_ref(), &zone, problems);
     table.finish(problems);
     // What stands in for a zone is good enough to check by, not to warn by.
@@ -92,6 +92,7 @@ fn recurring(
     opens: Option<&Value<'_>>,
     lasts: Option<&Value<'_>>,
     zone: &Fallback,
+    window: &str,
     warn_from: Option<Timestamp>,
     problems: &mut Problems,
 ) -> Option<Entry> {
@@ -102,7 +103,7 @@ fn recurring(
     let place = lasts.map(Value::span);
     let lasts = lasts.and_then(|lasts| lasts.duration(problems, Bounds::from(Duration::from_secs(1))));
     let (opens, lasts) = (opens?, lasts?);
-    warnings::overlaps_itself(&opens, lasts, place.unwrap_or_default(), warn_from, problems);
+    warnings::overlaps_itself(&opens, lasts, window, place.unwrap_or_default(), warn_from, problems);
     Some(Entry::Recurring { opens, lasts })
 }
 

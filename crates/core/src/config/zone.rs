@@ -41,6 +41,14 @@ impl Fallback {
         }
     }
 
+    /// Whether it is UTC, by any of its names.
+    pub(super) fn is_utc(&self) -> bool {
+        const NAMES: [&str; 8] =
+            ["UTC", "Etc/UTC", "UCT", "Etc/UCT", "Zulu", "Etc/Zulu", "Universal", "Etc/Universal"];
+        let name = |zone: &TimeZone| zone.iana_name().is_some_and(|name| NAMES.contains(&name));
+        matches!(self, Self::Zone(zone) if *zone == TimeZone::UTC || name(zone))
+    }
+
     /// Whether there is one that could not be read.
     pub(super) fn is_unreadable(&self) -> bool {
         matches!(self, Self::Unreadable)

@@ -1,0 +1,67 @@
+//! What stands beside the job files: what people have overridden, and what the daemon has seen and done.
+
+use std::collections::BTreeMap;
+
+use calloff_core::agenda::{self, Entry, Pause};
+use calloff_core::config::Job;
+use calloff_core::forecast::Player;
+use calloff_core::ids::AccountName;
+use jiff::Timestamp;
+
+use super::setup::Configuration;
+use crate::error::Error;
+use crate::store::{Seen, Store};
+
+/// What is on record of jobs and accounts.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pauses: BTreeMap<String, Pause>,
+    seen: BTreeMap<AccountName, Seen>,
+    cursors: BTreeMap<String, (String, Timestamp)>,
+}
+
+impl Record {
+    /// Reads it, if there is one yet.
+    pub(super) async fn read(configuration: &Configuration) -> Result<Self, Error> {
+        match configuration.open_existing()? {
+            Some(store) => Self::of(&store).await,
+            None => Ok(Self::default()),
+        }
+    }
+
+    pub(super) async fn of(store: &Store) -> Result<Self, Error> {
+        let (pauses, seen, cursors) = (store.pauses().await?, store.seen().await?, store.cursors().await?);
+        Ok(Self { pauses, seen, cursors })
+    }
+
+    /// Where the job's schedule stands. One that the record doesn't know yet begins when it is first loaded.
+    pub(super) fn cursor(&self, job: &Job, now: Timestamp) -> Timestamp {
+        let fingerprint = agenda::fingerprint(&Entry::from(job));
+        let known = self.cursors.get(job.name.as_str()).map(|(known, cursor)| (known.as_str(), *cursor));
+        agenda::baseline(known, &fingerprint, now)
+    }
+
+    /// What the agenda looks at, with the start of the account's backup that the daemon has seen.
+    pub(super) fn entry<'a>(&self, job: &'a Job) -> Entry<'a> {
+        Entry::from(job).until(self.deadline(job))
+    }
+
+    fn deadline(&self, job: &Job) -> Option<Timestamp> {
+        self.seen.get(&job.account).and_then(|seen| seen.backup.next_start(seen.read_at))
+    }
+
+    /// The job's pause, if it has one that is not over.
+    pub(super) fn pause(&self, job: &Job, now: Timestamp) -> Option<&Pause> {
+        self.pauses.get(job.name.as_str()).filter(|pause| pause.until > now)
+    }
+
+    /// The job as the forecast takes it.
+    pub(super) fn player<'a>(&'a self, job: &'a Job, now: Timestamp) -> Player<'a> {
+        Player {
+            pause: self.pause(job, now),
+            deadline: self.deadline(job),
+            cursor: self.cursor(job, now),
+            ..Player::new(job, now)
+        }
+    }
+}
