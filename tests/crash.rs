@@ -35,7 +35,7 @@ fn killed_and_called_again(place: &Place, requests: u64) -> (Done, String) {
     let child = place.start(&["once", "--since", "1m"]);
     place.wait_until("requests came in", |place| place.requests() >= requests);
     signal(&child, "KILL");
-    let killed = Done::from(child.wait_with_output().unwrap());
+    let killed = Done::from(child.wait_with_output().expect("it was started"));
     let done = place.run(&["once", "--since", "1m", "--json"]);
     let context = format!("killed after {requests} requests: {}{}", killed.stderr, done.stderr);
     (done, context)

@@ -431,7 +431,7 @@ async fn a_run_that_is_a_little_late_looks_at_nothing_before_it_cancels() {
     stage.serve(&[stage.job("late", text)], Duration::from_secs(5)).await;
     let stage = stage.restart("").await;
     tokio::time::advance(Duration::from_secs(7200 - 5 - 20)).await;
-    stage.serve(&[stage.job("late", text)], Duration::from_secs(60)).await;
+    stage.serve(&[stage.job("late", text)], Duration::from_mins(1)).await;
     assert_eq!(stage.cancels(), [(7180, "SUCCESS".to_owned())]);
 }
 
@@ -519,11 +519,9 @@ async fn nothing_is_verified_if_that_is_switched_off_not_even_by_the_way() {
 
 #[tokio::test(start_paused = true)]
 async fn a_history_that_is_too_long_to_be_read_is_not_taken_for_one_without_a_good_backup() {
-    let rows: String = (0..2_001)
-        .map(|minutes| {
-            format!("[[accounts.acme.history]]\nlog_time = \"-{minutes}m\"\nstate = \"failure\"\n")
-        })
-        .collect();
+    let row =
+        |minutes| format!("[[accounts.acme.history]]\nlog_time = \"-{minutes}m\"\nstate = \"failure\"\n");
+    let rows = (0..2_001).map(row).collect::<Vec<_>>().concat();
     let stage = Stage::new(&(scenario("", "") + &rows), "");
     let run = trigger(&stage, "[\"42\"]", "[when]\nlast_good_backup_within = \"8d\"\n").await;
     let target = only(&run);

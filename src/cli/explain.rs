@@ -11,7 +11,7 @@ use calloff_core::explain::{self, Explained, Past};
 use calloff_core::forecast::{Action, Player};
 
 use super::args::{ExplainArgs, LogArgs};
-use super::forecast::{Row, is_refused, live_of, read_zoho, unread};
+use super::forecast::{Row, advice, is_refused, live_of, read_zoho, unread};
 use super::next;
 use super::output::{Output, notice};
 use super::record::Record;
@@ -62,6 +62,9 @@ pub(super) async fn explain(
     }
     if let Some(unread) = unread(&job.account, &account) {
         notice(&unread);
+    }
+    if let Some(advice) = advice(&job.account, &account) {
+        notice(&advice);
     }
     Ok(ExitCode::from(exit_code(&told, &account)))
 }

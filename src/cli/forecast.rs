@@ -11,7 +11,7 @@ use calloff_core::config::Job;
 use calloff_core::forecast::{Action, Foretold, ForetoldTarget};
 use calloff_core::ids::AccountName;
 use calloff_core::live::LiveBackup;
-use calloff_core::outcome;
+use calloff_core::outcome::{self, Outcome};
 use calloff_core::retry::RetryPolicy;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -119,6 +119,13 @@ pub(super) fn unread(account: &AccountName, surveyed: &Surveyed) -> Option<Strin
     let what = if is_unread(surveyed) { "" } else { "the history of " };
     let why = surveyed.unread.as_ref()?.why();
     Some(format!("{what}account `{account}` could not be read: {why}"))
+}
+
+/// What a person can do about an account that refused to be read.
+pub(super) fn advice(account: &AccountName, surveyed: &Surveyed) -> Option<String> {
+    let unread = surveyed.unread.as_ref().filter(|unread| unread.outcome == Outcome::Denied)?;
+    let hint = outcome::hint(unread.outcome, unread.code.as_deref())?;
+    Some(format!("account `{account}`: {hint}"))
 }
 
 /// The account's backup as it was read, if it has one; or why there is nothing to show.

@@ -9,7 +9,7 @@ use calloff_core::ids::{AccountName, JobName};
 use jiff::{SignedDuration, Timestamp};
 
 use super::args::{LogArgs, PlanArgs};
-use super::forecast::{Row, by_account, is_refused, is_unread, live_of, needs, read_zoho, unread};
+use super::forecast::{Row, advice, by_account, is_refused, is_unread, live_of, needs, read_zoho, unread};
 use super::output::{Output, notice};
 use super::record::Record;
 use super::setup;
@@ -72,6 +72,7 @@ pub(super) async fn plan(
     if args.form.json {
         note_gaps(&forecasts, &surveyed);
     }
+    surveyed.iter().filter_map(|(name, account)| advice(name, account)).for_each(|advice| notice(&advice));
     Ok(ExitCode::from(exit_code(&surveyed, &forecasts, args.detailed_exitcode)))
 }
 

@@ -21,7 +21,7 @@ use super::args::LogArgs;
 use super::output::{self, Output};
 use crate::clock::{Clock as _, SystemClock};
 use crate::daemon::{Access, Accounts, Ended, Fired, Runner, Surroundings, Worker};
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::files::Loaded;
 use crate::store::{Interrupted, Role, Store};
 use crate::zoho::HttpTransport;
@@ -171,7 +171,7 @@ impl Configuration {
             let Some(account) = self.settings.accounts.get(&name) else { continue };
             let secret = |place| {
                 files::read_secret(place, &self.folder)
-                    .map_err(|error| Error::Secret { account: name.to_string(), reason: error.to_string() })
+                    .map_err(|error| Error::Secret { account: name.to_string(), reason: chain(&error) })
             };
             let client_secret = secret(&account.client_secret)?;
             let refresh_token = secret(&account.refresh_token)?;

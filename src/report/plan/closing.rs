@@ -59,6 +59,22 @@ pub(super) fn sums(accounts: &[AccountPlan<'_>], until: Timestamp, columns: usiz
     text
 }
 
+/// What the forecast takes for granted, where something in it depends on that, and what it leaves behind.
+pub(super) fn assumptions(accounts: &[AccountPlan<'_>], columns: usize) -> String {
+    let any = |is_so: fn(&AccountPlan<'_>) -> bool| accounts.iter().any(is_so);
+    let mut text = String::new();
+    if any(|account| !account.forecast.starts.is_empty()) {
+        let assumed = "Assumed: nobody interferes, and a backup that starts succeeds and takes an hour.";
+        hanging(&mut text, "", 0, assumed, columns);
+    }
+    if any(|account| !account.forecast.prevented.is_empty()) {
+        let left = "After a cancel nothing is scheduled any more, as far as Zoho's wording tells: schedule the backup \
+                    again in Zoho when you want it.";
+        hanging(&mut text, "", 0, left, columns);
+    }
+    text
+}
+
 /// Up to where the forecast reaches that was cut, and how to see more.
 fn cut(text: &mut String, accounts: &[AccountPlan<'_>], columns: usize) {
     let cut: Vec<(&str, Timestamp)> =

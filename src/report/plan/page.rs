@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::account::AccountPlan;
-use super::closing::{live_backups, sums};
+use super::closing::{assumptions, live_backups, sums};
 use super::picture::picture;
 use super::rows::rows;
 use crate::report::text::{columns, most_columns};
@@ -19,5 +19,6 @@ pub fn plan(accounts: &[AccountPlan<'_>], now: Timestamp, until: Timestamp, widt
         text.push('\n');
     }
     text.push_str(&sums(accounts, until, most_columns(width)));
+    text.push_str(&assumptions(accounts, most_columns(width)));
     text
 }

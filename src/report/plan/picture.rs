@@ -102,10 +102,10 @@ const OWN_STARTS: &str = "  backup";
 fn label_width(accounts: &[&AccountPlan<'_>], columns: usize) -> usize {
     let rows = accounts.iter().flat_map(|account| &account.forecast.rows);
     let names = rows.flat_map(|row| {
-        let window = row.job.when.window.as_ref().map(|window| window.name.as_str());
-        window.into_iter().chain([row.job.name.as_str()])
+        let window = row.job.when.window.as_ref().map(|window| window_label(&window.name));
+        window.into_iter().chain([format!("  {}", row.job.name)])
     });
-    let widest = names.map(|name| 2 + width(name)).max().unwrap_or(0).max(OWN_STARTS.len());
+    let widest = names.map(|label| width(&label)).max().unwrap_or(0).max(OWN_STARTS.len());
     widest.min(columns / 3)
 }
 
@@ -153,8 +153,13 @@ fn windows<'a>(jobs: &[Vec<&Foretold<'a>>]) -> BTreeMap<&'a str, &'a NamedWindow
     windows.map(|window| (window.name.as_str(), window)).collect()
 }
 
+/// A window and a job may have one name.
+fn window_label(name: &str) -> String {
+    format!("  window {name}")
+}
+
 fn window_lane(NamedWindow { name, window }: &NamedWindow, axis: Axis) -> Lane {
-    let mut lane = Lane::new(&format!("  {name}"), Glyph::Open.style());
+    let mut lane = Lane::new(&window_label(name), Glyph::Open.style());
     let open_from = |at| window.current_or_next(at).map(|Span { opens, closes }| (opens, closes));
     for band in axis.bands(open_from) {
         lane.fill(band, Glyph::Open);

@@ -176,7 +176,7 @@ fn odd_horizons_are_no_trouble() {
     };
     let account = AccountPlan { account: "acme", live: Ok(None), forecast: &forever };
     for (now, until) in [(first, last), (last, first), (last, last), (first, first)] {
-        assert!(plan(&[account], now, until, Some(80)).ends_with("Z\n"));
+        assert!(plan(&[account], now, until, Some(80)).contains(" occurrences until "));
     }
 }
 

@@ -117,7 +117,8 @@ fn backups(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<BackupRef>>
         if text == "current" {
             return Some(vec![BackupRef::Current]);
         }
-        value.wrong_type(problems, "an array, or the word \"current\"", BACKUPS_HELP);
+        let help = did_you_mean(text, ["current"]).unwrap_or_else(|| BACKUPS_HELP.to_owned());
+        value.wrong_type(problems, "an array, or the word \"current\"", &help);
         return None;
     }
     let elements = value.array(problems, BACKUPS_HELP)?;
