@@ -456,6 +456,29 @@ async fn an_interrupted_run_that_is_taken_up_late_does_not_cancel_next_week_eith
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_was_half_done_when_it_was_interrupted_ends_whole_though_the_rest_is_missed() {
+    // 7 is cancelled; the cancel of 42 hangs beyond the grace period, and 42 runs by itself before it is taken up.
+    let zoho = scenario("unlisted = \"SCHEDULED\"", "faults = [\"hang\"]");
+    let text = "backups = [\"7\", \"42\"]\n[schedule]\nat = \"2026-11-27T16:00:05Z\"\n";
+    let stage = Stage::new(&zoho, "");
+    stage.serve(&[stage.job("job", text)], Duration::from_secs(7)).await;
+    let runs = stage.history().await;
+    let outcomes: Vec<_> = runs[0].targets.iter().map(|target| target.outcome).collect();
+    assert_eq!(
+        (runs[0].state, outcomes),
+        (RunState::Running, vec![Some(Outcome::Cancelled), None]),
+        "{runs:?}"
+    );
+    let stage = stage.restart("").await;
+    tokio::time::advance(Duration::from_hours(20)).await;
+    stage.serve(&[stage.job("job", text)], Duration::from_mins(1)).await;
+    let runs = stage.history().await;
+    let ends: Vec<_> = runs[0].targets.iter().map(|target| (target.outcome, target.verified)).collect();
+    assert_eq!(ends, [(Some(Outcome::Cancelled), Some(false)), (Some(Outcome::Missed), None)], "{runs:?}");
+    assert_eq!((runs[0].state, runs[0].finished_at.is_some()), (RunState::Failed, true));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_zoho_shows_of_one_backup_says_nothing_of_another() {
     // 42 has run by itself since the occurrence; 7 is not shown.
     let zoho = scenario("unlisted = \"SCHEDULED\"", "");

@@ -58,9 +58,6 @@ impl Worker {
             for target in unended(run).filter(|target| target.backup.id() == Some(of)) {
                 end_target(target, &End::without(Outcome::Missed, reason.clone()));
             }
-            if run.targets.iter().all(|target| target.outcome.is_some()) {
-                return Decided::Ended;
-            }
         }
         Decided::Act(starts)
     }

@@ -101,7 +101,13 @@ impl Worker {
             lateness_ms = run.lateness_ms, targets = run.targets.len(), "a run begins");
         let open = open_targets(&run);
         let mut spent = Spent::default();
-        let starts = match self.decide(&access, &mut run, orders, &mut spent).await {
+        // What was taken up may lack nothing but its read-back.
+        let decided = if open.is_empty() {
+            Decided::Act(None)
+        } else {
+            self.decide(&access, &mut run, orders, &mut spent).await
+        };
+        let starts = match decided {
             Decided::Act(starts) => starts,
             Decided::Stopped => {
                 freed();
