@@ -313,11 +313,13 @@ async fn a_late_run_does_not_cancel_next_week_for_a_backup_that_has_run_already(
         let due = at + SignedDuration::from_mins(minutes);
         format!("backups = [\"42\"]\n[schedule]\nat = \"{due}\"\ncatch_up = \"3d\"\n")
     };
-    for (due, outcome, why) in [
-        (30, Outcome::Missed, "it was due well before the backup started at 18:00"),
-        (360, Outcome::Cancelled, "it is due for the one after that"),
+    let stumbles = "[accounts.acme.faults]\nget = [\"503\", \"503\"]\n";
+    for (due, faults, outcome, why) in [
+        (30, "", Outcome::Missed, "it was due well before the backup started at 18:00"),
+        (30, stumbles, Outcome::Missed, "and Zoho stumbles"),
+        (360, "", Outcome::Cancelled, "it is due for the one after that"),
     ] {
-        let stage = Stage::new(&scenario("", ""), "");
+        let stage = Stage::new(&(scenario("", "") + faults), "");
         stage.serve(&[stage.job("late", &text(due))], Duration::from_secs(5)).await;
         let stage = stage.restart("").await;
         tokio::time::advance(Duration::from_hours(20)).await;
@@ -409,6 +411,60 @@ async fn a_read_back_that_is_out_of_order_delays_no_cancel_and_renews_no_token()
         assert!(runs.iter().all(|run| run.state == RunState::Succeeded), "{fault}: {runs:?}");
         assert_eq!(stage.world.lock().account("acme").unwrap().token_calls(), 1, "{fault}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn read_backs_take_no_place_that_a_cancel_would_wait_for() {
+    let faults = "[accounts.acme.faults]\nget = [{ then = \"hang\", times = 999 }]\n";
+    let stage = Stage::new(&(scenario("unlisted = \"SCHEDULED\"", "") + faults), "concurrency = 5\n");
+    let due = [5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 7, 9, 12];
+    stage.serve(&jobs_at(&stage, &due, ""), Duration::from_mins(2)).await;
+    let sent: Vec<i64> = stage.cancels().iter().map(|(at, _)| *at).collect();
+    assert_eq!(sent, due);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_back_that_is_throttled_asks_again_no_sooner_than_it_may() {
+    let throttled = |wait: &str| {
+        let faults = format!("get = [{{ then = \"429\", retry_after = \"{wait}\" }}]");
+        format!("{}[accounts.acme.faults]\n{faults}\n", scenario("", ""))
+    };
+    for (wait, polls, verified) in [("10m", 1, false), ("12s", 2, true)] {
+        let stage = Stage::new(&throttled(wait), "");
+        let run = trigger(&stage, "[\"42\"]", "").await;
+        assert_eq!((calls(&stage, Endpoint::Get), only(&run).verified), (polls, Some(verified)), "{wait}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_in_line_of_a_failing_account_gives_up_after_its_time() {
+    let scenario =
+        "[accounts.acme]\nunlisted = \"SCHEDULED\"\n[accounts.acme.outage]\nthen = \"503\"\nlasts = \"5h\"\n";
+    let stage = Stage::new(scenario, "[retry]\ngive_up_after = \"5m\"\n");
+    let ids: Vec<String> = (100..400).map(|id| format!("\"{id}\"")).collect();
+    let run = trigger(&stage, &format!("[{}]", ids.join(", ")), "").await;
+    assert!(run.targets.iter().all(|target| target.outcome == Some(Outcome::Exhausted)));
+    let took = run.finished_at.unwrap().duration_since(start()).as_secs();
+    assert!((300..=360).contains(&took), "{took} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_in_line_of_a_healthy_account_is_left_out_once() {
+    // The target is the thirtieth in line; after that it has as much time as any.
+    let zoho = "[accounts.acme]\nlatency = \"10s\"\nunlisted = \"SCHEDULED\"\n[[accounts.acme.backups]]\nid = \"42\"\n\
+                faults = [{ then = \"429\", retry_after = \"8s\", times = 99 }]\n";
+    let ids: Vec<String> = (100..129).map(|id| format!("\"{id}\", ")).collect();
+    let mut attempts = vec![];
+    // The first one pays for the token.
+    for before in [ids.concat(), ids[0].clone()] {
+        let stage =
+            Stage::new(zoho, "concurrency = 1\n[retry]\ngive_up_after = \"40s\"\nmax_attempts = 50\n");
+        let run = trigger(&stage, &format!("[{before}\"42\"]"), "").await;
+        let last = run.targets.last().unwrap();
+        assert!(last.reason.as_deref().unwrap().contains("give_up_after"), "{last:?}");
+        attempts.push(last.attempts);
+    }
+    assert_eq!(attempts, [3, 3], "the thirtieth has as many as the second");
 }
 
 #[tokio::test(start_paused = true)]

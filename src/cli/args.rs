@@ -246,9 +246,10 @@ pub struct PlanArgs {
 #[command(after_help = "\
 Of an occurrence that has passed it shows first what is on record.
 
-Exit codes: 0 done; 1 too many occurrences come before it to tell; 64 no such job, or no such
-instant; 69 it can't be told because Zoho could not be read; 77 likewise, because the credentials
-were refused; 78 the configuration is invalid, or the account's secrets can't be read.
+Exit codes: 0 done; 1 what Zoho shows doesn't tell, or too many occurrences come before it; 64 no
+such job, or no such instant; 69 it can't be told because Zoho could not be read; 77 likewise,
+because the credentials were refused; 78 the configuration is invalid, or the account's secrets
+can't be read.
 
 Examples:
   calloff explain release-freeze --at 2026-11-27T17:30:00

@@ -66,17 +66,18 @@ pub(super) async fn explain(
     if let Some(advice) = advice(&job.account, &account) {
         notice(&advice);
     }
-    Ok(ExitCode::from(exit_code(&told, &account)))
+    Ok(ExitCode::from(exit_code(&told, &account, args.offline)))
 }
 
-fn exit_code(told: &Explained<'_>, account: &Surveyed) -> u8 {
+/// That Zoho was not asked is no failure to tell.
+fn exit_code(told: &Explained<'_>, account: &Surveyed, is_offline: bool) -> u8 {
     let is_told = told.row.action != Action::Unknown || matches!(told.past, Past::OnRecord(_));
     match &account.unread {
         _ if is_told => 0,
         Some(_) if is_refused(account) => 77,
         Some(_) => 69,
-        None if !told.is_reached => 1,
-        None => 0,
+        None if told.is_reached && is_offline => 0,
+        None => 1,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whether a run acts: its conditions, and which backup `current` stands for. What Zoho has is read once, however
 //! many targets and conditions there are.
 
+use std::time::Duration;
+
 use calloff_core::condition::Facts;
 use calloff_core::course::{self, Course, End, Question, Starts};
 use calloff_core::ids::{BackupId, BackupRef};
@@ -14,6 +16,9 @@ use super::pursuit::Spent;
 use super::runner::PATIENCE;
 use super::worker::{Ended, Orders, Worker, open_targets};
 use crate::error::chain;
+
+/// The pauses between the tries of a late run to see whether its backup has run meanwhile.
+const LATE_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// What was decided.
 #[derive(Debug)]
@@ -47,14 +52,13 @@ impl Worker {
         };
         let live = match live {
             Some(live) => live,
-            None if course::is_late(run.occurrence, self.clock.now()) => self.glance(access).await,
+            None if course::is_late(run.occurrence, self.clock.now()) => self.look_late(access, run).await,
             None if orders.decided => self.seen_by(run).await,
             None => None,
         };
         let starts = course::starts(live.as_ref(), run.occurrence, self.clock.now());
         if let Some(Starts { of, started: Some(started), .. }) = &starts {
-            let reason =
-                format!("the backup started at {started}, before the occurrence could be caught up with");
+            let reason = course::started_meanwhile(*started);
             for target in unended(run).filter(|target| target.backup.id() == Some(of)) {
                 end_target(target, &End::without(Outcome::Missed, reason.clone()));
             }
@@ -110,11 +114,28 @@ impl Worker {
         }
     }
 
-    /// What a late run would gain from knowing, and can do without.
-    async fn glance(&self, access: &Access) -> Option<LiveBackup> {
-        let live = self.pursuer().glance(access).await.ok()?;
-        self.remember(&access.name, live.clone());
-        live
+    /// What a late run would gain from knowing. A few tries are worth it so late, and no more: if Zoho can't be read
+    /// the run goes ahead.
+    async fn look_late(&self, access: &Access, run: &Run) -> Option<LiveBackup> {
+        // The cancel will need one in any case.
+        drop(access.tokens.current().await);
+        let mut pauses = LATE_PAUSES.into_iter();
+        loop {
+            let unread = match self.pursuer().glance(access).await {
+                Ok(live) => {
+                    self.remember(&access.name, live.clone());
+                    return live;
+                }
+                Err(unread) => unread,
+            };
+            let pause = pauses.next().filter(|_| unread.outcome == Outcome::Exhausted);
+            let Some(pause) = pause else {
+                tracing::warn!(event = "run.late_unseen", run_id = %run.run_id, job = run.job, account = %run.account,
+                    why = unread.why(), "a late run goes ahead without knowing whether its backup has run meanwhile");
+                return None;
+            };
+            self.pursuer().wait(pause).await;
+        }
     }
 
     /// What an interrupted run has seen itself before it was interrupted.

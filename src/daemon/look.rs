@@ -15,7 +15,7 @@ use crate::zoho::{AccessToken, Client, HistoryPage, Read, TokenError};
 /// Pages of history that are read at most: two thousand rows, of a year in which backups are made once a week.
 const MOST_PAGES: u32 = 10;
 
-/// How long a glance waits for a place, and then for an answer.
+/// How long a glance waits for an answer.
 const GLANCE: Duration = Duration::from_secs(5);
 
 /// Why something could not be read.
@@ -31,11 +31,20 @@ pub struct Unread {
     pub message: Option<String>,
     /// What ran out, if that is why.
     pub limit: Option<String>,
+    /// The least time to wait before asking again, if the answer asked for that.
+    pub retry_after: Option<Duration>,
 }
 
 impl Default for Unread {
     fn default() -> Self {
-        Self { outcome: Outcome::Exhausted, http_status: None, code: None, message: None, limit: None }
+        Self {
+            outcome: Outcome::Exhausted,
+            http_status: None,
+            code: None,
+            message: None,
+            limit: None,
+            retry_after: None,
+        }
     }
 }
 
@@ -141,26 +150,19 @@ impl Pursuer {
         Some((facts, None))
     }
 
-    /// Looks once at the account's current backup, for what can do without: it does not insist, renews no token, is
-    /// over soon, and how it goes does not count for or against the account. So it never stands in a cancel's way.
+    /// Looks once at the account's current backup, for what can do without: it takes no place that a cancel would wait
+    /// for, asks for no token, is over soon, and how it goes does not count for or against the account.
     pub(super) async fn glance(&self, access: &Access) -> Result<Option<LiveBackup>, Unread> {
-        let unread =
-            |outcome, why: &str| Unread { outcome, message: Some(why.to_owned()), ..Unread::default() };
-        if access.gate.is_failing() {
-            return Err(unread(Outcome::Exhausted, "calls of the account keep failing"));
-        }
-        let Ok(_place) = tokio::time::timeout(GLANCE, access.gate.enter()).await else {
-            return Err(unread(Outcome::Exhausted, "there was no place for another call"));
+        let unread = |why: &str| Unread { message: Some(why.to_owned()), ..Unread::default() };
+        let Some(_place) = access.gate.spare() else {
+            let failing = access.gate.is_failing();
+            return Err(unread(if failing {
+                "calls of the account keep failing"
+            } else {
+                "no place was free"
+            }));
         };
-        let token = match access.tokens.current().await {
-            Ok(token) => token,
-            Err(error) => {
-                let refused = matches!(error, TokenError::Refused { .. });
-                let outcome = if refused { Outcome::Denied } else { Outcome::Exhausted };
-                let (http_status, code, message) = error.into_parts();
-                return Err(Unread { outcome, http_status, code, message, limit: None });
-            }
-        };
+        let Some(token) = access.tokens.at_hand() else { return Err(unread("there was no token at hand")) };
         let mut reader = Reader::new(Ask::Live, access);
         let outcome = match tokio::time::timeout(GLANCE, reader.call(&access.client, &token)).await {
             Ok(Verdict::End(Ok(Found::Live(backup)))) => return Ok(Some(backup)),
@@ -168,14 +170,13 @@ impl Pursuer {
             Ok(Verdict::End(Err(outcome))) => outcome,
             Ok(Verdict::TokenRefused) => Outcome::Denied,
             Ok(Verdict::Transient(_)) => Outcome::Exhausted,
-            Err(_) => return Err(unread(Outcome::Exhausted, "it did not answer soon enough")),
+            Err(_) => return Err(unread("it did not answer soon enough")),
         };
         Err(reader.unread(outcome, None))
     }
 
     async fn read(&self, access: &Access, ask: Ask, policy: RetryPolicy, spent: &mut Spent) -> Looked<Found> {
-        let mut errand =
-            Reader { ask, account: access.name.as_str(), http_status: None, code: None, message: None };
+        let mut errand = Reader::new(ask, access);
         let bounds = Bounds { policy, deadline: None };
         let (outcome, limit) = match self.pursue(access, &mut errand, bounds, spent).await {
             Pursued::Ended(Ok(found)) => return Some(Ok(found)),
@@ -212,16 +213,18 @@ struct Reader<'a> {
     http_status: Option<u16>,
     code: Option<String>,
     message: Option<String>,
+    retry_after: Option<Duration>,
 }
 
 impl<'a> Reader<'a> {
     fn new(ask: Ask, access: &'a Access) -> Self {
-        Self { ask, account: access.name.as_str(), http_status: None, code: None, message: None }
+        let account = access.name.as_str();
+        Self { ask, account, http_status: None, code: None, message: None, retry_after: None }
     }
 
     fn unread(self, outcome: Outcome, limit: Option<String>) -> Unread {
-        let Self { http_status, code, message, .. } = self;
-        Unread { outcome, http_status, code, message, limit }
+        let Self { http_status, code, message, retry_after, .. } = self;
+        Unread { outcome, http_status, code, message, limit, retry_after }
     }
 }
 
@@ -244,6 +247,7 @@ impl Errand for Reader<'_> {
         };
         (self.http_status, self.code, self.message) = match reply {
             Reply::Answer(answer) => {
+                self.retry_after = answer.retry_after;
                 let unreadable = || "an answer that is no backup".to_owned();
                 (Some(answer.status), answer.code, answer.message.or_else(|| Some(unreadable())))
             }

@@ -23,13 +23,23 @@ impl Worker {
         if unproven.is_empty() {
             return Vec::new();
         }
+        if access.tokens.at_hand().is_none() {
+            // The run was taken up with nothing left to cancel: its token is in the cache, or has expired since.
+            drop(access.tokens.current().await);
+        }
         let (pursuer, end) = (self.pursuer(), Instant::now() + PATIENCE);
         let mut pauses = READ_BACK_PAUSES.into_iter();
         loop {
             if self.stop.is_cancelled() {
                 return unverified(&unproven, "Calloff was stopped before it could be read back");
             }
-            let (proven, settled) = match pursuer.glance(access).await {
+            let glance = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => continue,
+                glance = pursuer.glance(access) => glance,
+            };
+            let mut floor = Duration::ZERO;
+            let (proven, settled) = match glance {
                 Ok(live) => {
                     self.remember(&access.name, live.clone());
                     judge(&unproven, live.as_ref())
@@ -38,10 +48,12 @@ impl Worker {
                     if unread.lacks_permission() {
                         access.warn_unverifiable(&unread.why());
                     }
+                    floor = unread.retry_after.unwrap_or_default();
                     (unverified(&unproven, &unread.why()), unread.outcome != Outcome::Exhausted)
                 }
             };
-            let next = pauses.next().filter(|pause| !settled && Instant::now() + *pause < end);
+            let next = pauses.next().map(|pause| pause.max(floor));
+            let next = next.filter(|pause| !settled && Instant::now() + *pause < end);
             let Some(pause) = next else { return proven };
             tracing::debug!(event = "run.unproven", run_id = %run.run_id, job = run.job, account = %run.account,
                 "Zoho does not show the cancel yet: looking again");

@@ -60,7 +60,7 @@ pub(super) struct Bounds {
     pub(super) deadline: Option<Timestamp>,
 }
 
-/// The time that something has had: since its first call, without what it stood in line behind others of a healthy
+/// The time that something has had: since it was first begun, without what it stood in line behind others of a healthy
 /// account.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Spent {
@@ -180,20 +180,20 @@ impl Pursuer {
         spent: &mut Spent,
         bounds: Bounds,
     ) -> Result<Entered<'a>, Limit> {
-        let since = Instant::now();
+        spent.begun.get_or_insert_with(Instant::now);
         let turn = gate.enter();
         tokio::pin!(turn);
         loop {
-            let failing = gate.is_failing();
+            let (since, failing) = (Instant::now(), gate.is_failing());
             let time = bounds.policy.give_up_after.saturating_sub(spent.time());
             let left = self.left(bounds.deadline).unwrap_or(Duration::MAX);
             // Both are looked at again: others may bring the account to fail, and clocks may step.
             let patience = if failing { time.min(left) } else { left }.min(RELOOK);
-            if let Ok(entered) = tokio::time::timeout(patience, &mut turn).await {
-                if !failing {
-                    spent.in_line += since.elapsed();
-                }
-                spent.begun.get_or_insert_with(Instant::now);
+            let entered = tokio::time::timeout(patience, &mut turn).await;
+            if !failing {
+                spent.in_line += since.elapsed();
+            }
+            if let Ok(entered) = entered {
                 return Ok(entered);
             }
             if left <= patience {

@@ -84,25 +84,28 @@ impl Explanation<'_> {
             (finding.condition.as_str(), finding.holds.into(), said)
         });
         let mut chain =
-            vec![self.occurrence(now), ("enabled", Some(enabled).into(), said.to_owned()), self.paused()];
+            vec![self.occurrence(now), ("enabled", Some(enabled).into(), said.to_owned()), self.paused(now)];
         chain.extend(conditions);
         chain
     }
 
     /// The pause that keeps it from acting, if there is one.
-    fn pause_then(&self) -> Option<&Pause> {
-        self.pause.filter(|pause| pause.covers(self.told.row.occurrence, self.told.row.fire_at))
+    fn pause_then(&self, now: Timestamp) -> Option<&Pause> {
+        let Foretold { occurrence, fire_at, .. } = self.told.row;
+        // What is left over from before is run now.
+        let runs_at = if self.told.past == Past::NotOnRecord { fire_at } else { fire_at.max(now) };
+        self.pause.filter(|pause| pause.covers(occurrence, runs_at))
     }
 
-    fn paused(&self) -> (&'static str, Link, String) {
-        let said = match (self.pause_then(), self.pause) {
+    fn paused(&self, now: Timestamp) -> (&'static str, Link, String) {
+        let said = match (self.pause_then(now), self.pause) {
             (Some(pause), _) => format!("until {}: {}", seconds(pause.until), pause.reason),
             (None, Some(pause)) => {
                 format!("not then, but from {} until {}", seconds(pause.since), seconds(pause.until))
             }
             (None, None) => "none".to_owned(),
         };
-        ("pause", Some(self.pause_then().is_none()).into(), said)
+        ("pause", Some(self.pause_then(now).is_none()).into(), said)
     }
 
     fn is_occurrence(&self) -> bool {
@@ -134,8 +137,8 @@ impl Explanation<'_> {
     }
 
     /// What would stop it if it were due, in short.
-    fn stopped_by(&self) -> Option<String> {
-        if self.pause_then().is_some() {
+    fn stopped_by(&self, now: Timestamp) -> Option<String> {
+        if self.pause_then(now).is_some() {
             return Some("it is paused".to_owned());
         }
         let failing = self.told.row.conditions.iter().filter(|finding| finding.holds == Some(false));
@@ -148,7 +151,7 @@ impl Explanation<'_> {
 fn verdict(explanation: &Explanation<'_>, now: Timestamp, columns: usize) -> String {
     let Explained { row, by_itself, past, .. } = explanation.told;
     let Foretold { job, occurrence, action, .. } = row;
-    let by_itself = match (by_itself.action, explanation.stopped_by()) {
+    let by_itself = match (by_itself.action, explanation.stopped_by(now)) {
         (Action::Skip, Some(why)) => format!("{}: {why}", would(Action::Skip)),
         (Action::Skip | Action::Unknown, _) => would(by_itself.action).to_owned(),
         (action, _) if explanation.not_due().is_some() => format!("{}: {}", would(action), by_itself.reason),

@@ -216,6 +216,12 @@ impl Tokens {
         }
     }
 
+    /// A token that is at hand, without asking for one.
+    #[must_use]
+    pub fn at_hand(&self) -> Option<AccessToken> {
+        self.cached(None)
+    }
+
     /// A token other than one that Zoho refused. Whoever comes second gets what the first one got.
     ///
     /// # Errors

@@ -11,6 +11,8 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub struct Gate {
     account: AccountName,
+    /// Places that are left to calls that can't do without, if there is more than one place.
+    reserved: usize,
     calls: Semaphore,
     breaker: Mutex<Breaker>,
     /// The breaker has changed; those it held back ask again.
@@ -34,6 +36,7 @@ impl Gate {
     pub fn new(account: AccountName, concurrency: u32, dice: fn() -> f64) -> Self {
         Self {
             account,
+            reserved: usize::from(concurrency > 1),
             calls: Semaphore::new(concurrency.max(1) as usize),
             breaker: Mutex::default(),
             changed: Notify::new(),
@@ -46,6 +49,20 @@ impl Gate {
     #[must_use]
     pub fn is_failing(&self) -> bool {
         self.with_breaker(|breaker, _| breaker.is_open())
+    }
+
+    /// The right to a call that can do without: only while the account is well and nobody else would wait for the
+    /// place. How it goes is not to be reported.
+    #[must_use]
+    pub fn spare(&self) -> Option<Entered<'_>> {
+        if self.is_failing() || self.calls.available_permits() <= self.reserved {
+            return None;
+        }
+        let place = self.calls.try_acquire().ok()?;
+        let Admission::Go(pass) = self.with_breaker(Breaker::admit) else { return None };
+        let entered = Entered { gate: self, pass, health: Health::Unknown, _place: place };
+        // A probe decides over the account; it is left to a call that reports.
+        (pass == Pass::Ordinary).then_some(entered)
     }
 
     /// Waits for the right to one call.
@@ -134,6 +151,24 @@ mod tests {
         }
         while calls.join_next().await.is_some() {}
         assert_eq!(most.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_can_do_without_gets_no_place_that_another_would_wait_for() {
+        let gate = Gate::new("acme".parse().unwrap(), 3, || 1.0);
+        let (first, second) = (gate.spare(), gate.spare());
+        assert!(first.is_some() && second.is_some() && gate.spare().is_none(), "one place is left");
+        drop((first, second));
+        for _ in 0..5 {
+            gate.enter().await.leave(Health::Failed(None));
+        }
+        assert!(gate.spare().is_none(), "the account is failing");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(gate.spare().is_none(), "nor is it the probe");
+        gate.enter().await.leave(Health::Answered);
+        assert!(gate.spare().is_some());
+        let narrow = Gate::new("acme".parse().unwrap(), 1, || 1.0);
+        assert!(narrow.spare().is_some(), "there is but one place");
     }
 
     #[tokio::test(start_paused = true)]

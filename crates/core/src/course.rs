@@ -103,6 +103,12 @@ pub fn starts(live: Option<&LiveBackup>, occurrence: Option<Timestamp>, now: Tim
     })
 }
 
+/// Why a late run leaves a backup alone that has started at this instant.
+#[must_use]
+pub fn started_meanwhile(started: Timestamp) -> String {
+    format!("the backup started at {started}, before the occurrence could be caught up with")
+}
+
 /// Whether a run is so late that a look may show that its backup has started meanwhile.
 #[must_use]
 pub fn is_late(occurrence: Option<Timestamp>, now: Timestamp) -> bool {

@@ -307,3 +307,20 @@ fn of_a_backup_that_is_not_the_newest_nothing_is_known_and_it_says_so() {
         "Zoho shows another backup, 42, and tells nothing of older ones; the cancel is sent all the same";
     assert_eq!((row.action, row.reason.as_str()), (Action::NotFound, want));
 }
+
+#[test]
+fn an_occurrence_that_is_left_over_from_before_the_backup_ran_leaves_the_next_start_alone() {
+    let text =
+        "backups = [\"42\", \"7\"]\nschedule.at = \"2026-11-26T16:30:00Z\"\nschedule.catch_up = \"3d\"";
+    let late = job("late", text);
+    let mut facts = live("SCHEDULED", Some("2026-12-03T18:00:00Z"), Some("FREQ=WEEKLY"));
+    if let Reading::Read(Some(backup)) = &mut facts.live {
+        backup.start_date = Some(ts("2026-11-19T18:00:00Z").to_zoned(TimeZone::UTC));
+    }
+    let players = [Player { cursor: ts("2026-11-26T00:00:00Z"), ..player(&late) }];
+    let forecast = foretell(&players, &facts, ts(NOW), ts("2026-11-28T16:00:00Z"), 10);
+    let targets: Vec<Action> = forecast.rows[0].targets.iter().map(|target| target.action).collect();
+    assert_eq!(targets, [Action::Skip, Action::NotFound]);
+    assert!(forecast.rows[0].targets[0].reason.contains("started at 2026-11-26T18:00:00Z"));
+    assert_eq!(forecast.prevented, []);
+}

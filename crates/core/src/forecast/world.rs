@@ -8,7 +8,7 @@ use super::player::Player;
 use super::row::{Action, Foretold, ForetoldTarget, summary};
 use crate::agenda::{Pause, Upcoming};
 use crate::condition::{Facts, Reading};
-use crate::course::{Course, Question};
+use crate::course::{self, Course, Question};
 use crate::ids::{BackupId, BackupRef};
 use crate::live::{ASSUMED_RUN, LiveBackup, Phase};
 use crate::outcome::Outcome;
@@ -147,11 +147,22 @@ impl World {
             (None, Course::End(end)) => all(action_of(end.outcome), &end.reason, end.current.as_ref()),
             (None, Course::Cancel(current)) => {
                 let ids = job.backups.iter().filter_map(|backup| backup.id().or(current.as_ref()).cloned());
-                ids.collect::<Vec<_>>().iter().map(|id| self.cancel(id)).collect()
+                let late_for = Some(occurrence).filter(|_| course::is_late(Some(occurrence), now));
+                let ids: Vec<BackupId> = ids.collect();
+                ids.iter()
+                    .map(|id| self.missed(id, late_for, now).unwrap_or_else(|| self.cancel(id)))
+                    .collect()
             }
         };
         let (action, reason) = summary(&targets);
         Foretold { job, occurrence, fire_at, action, reason, targets, conditions }
+    }
+
+    /// What a run that is hours late leaves alone: a backup that has started since its occurrence.
+    fn missed(&self, id: &BackupId, late_for: Option<Timestamp>, now: Timestamp) -> Option<ForetoldTarget> {
+        let starts = course::starts(self.live(), Some(late_for?), now).filter(|starts| starts.of == *id)?;
+        let reason = course::started_meanwhile(starts.started?);
+        Some(ForetoldTarget { backup: BackupRef::Id(id.clone()), action: Action::Skip, reason })
     }
 
     /// What a cancel comes to, with its effects.
