@@ -134,7 +134,10 @@ impl Worker {
                     why = unread.why(), "a late run goes ahead without knowing whether its backup has run meanwhile");
                 return None;
             };
-            self.pursuer().wait(pause).await;
+            if !self.pursuer().wait(pause).await {
+                // Nothing is sent after a stop, with or without knowing.
+                return None;
+            }
         }
     }
 
