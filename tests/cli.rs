@@ -244,6 +244,17 @@ fn results_that_nobody_reads_do_not_stop_the_work() {
 }
 
 #[test]
+fn the_history_says_why_nothing_was_sent() {
+    let job = format!("backups = [\"42\", \"43\"]\n{LATER}[when]\nstatus = [\"STOPPED\"]\n");
+    let place = Place::new(&scenario(""), "", &[("job", &job)]);
+    assert_eq!(place.run(&["trigger", "job"]).code, 0);
+    assert_eq!(place.cancels(), 0);
+    let line = place.run(&["history"]).stdout;
+    let said = "2 skipped: `status` did not hold: wanted STOPPED, found SCHEDULED";
+    assert!(line.contains(said), "{line}");
+}
+
+#[test]
 fn the_first_once_sets_baselines_and_the_next_runs_what_came_due() {
     let place = Place::new(&scenario(""), "", &[("job", "backups = [\"42\"]\n[schedule]\nevery = \"1s\"\n")]);
     let done = place.run(&["once", "--json"]);

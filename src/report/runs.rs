@@ -113,6 +113,20 @@ pub fn history(runs: &[Run], width: Option<u16>) -> String {
     format!("{table}\n")
 }
 
+/// Why nothing was sent for any of these targets, where that is all there is to say of them.
+fn unsent_because(targets: &[&Target]) -> String {
+    match targets {
+        [Target { reason: Some(reason), .. }, ..]
+            if targets
+                .iter()
+                .all(|target| target.attempts == 0 && target.reason.as_ref() == Some(reason)) =>
+        {
+            format!(": {reason}")
+        }
+        _ => String::new(),
+    }
+}
+
 /// What became of a run's targets, such as `2 cancelled, 1 too_late (INPROGRESS)`.
 fn summary(run: &Run) -> String {
     if let Some(missed) = run.missed {
@@ -133,7 +147,7 @@ fn summary(run: &Run) -> String {
             (_, Some(code)) if outcome.standing() == Standing::Failure => {
                 write!(part, " ({code})").unwrap_or_default();
             }
-            _ => {}
+            _ => part.push_str(&unsent_because(&of_it)),
         }
         let unverified =
             of_it.iter().filter(|target| target.is_success() && target.verified == Some(false)).count();
