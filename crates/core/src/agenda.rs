@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Job;
 use crate::ids::JobName;
+use crate::instant::just_before;
 use crate::run::Trigger;
 use crate::schedule::Schedule;
 
@@ -292,10 +293,6 @@ fn trigger(due: Upcoming, now: Timestamp) -> Trigger {
 
 fn age(due: Timestamp, now: Timestamp) -> Duration {
     now.duration_since(due).try_into().unwrap_or(Duration::ZERO)
-}
-
-fn just_before(instant: Timestamp) -> Timestamp {
-    instant.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MIN)
 }
 
 fn milliseconds(from: Timestamp, to: Timestamp) -> u64 {

@@ -6,6 +6,7 @@ use crate::agenda::{self, Upcoming};
 use crate::condition::{Facts, Needs};
 use crate::course::Question;
 use crate::forecast::{self, Action, Foretold, ForetoldTarget, Player, Told};
+use crate::instant::just_before;
 use crate::outcome::Outcome;
 use crate::run::{Run, Target};
 
@@ -146,8 +147,4 @@ fn occurrence(player: &Player<'_>, at: Timestamp) -> Option<Upcoming> {
 fn needs_nothing(player: &Player<'_>) -> bool {
     let question = Question { backups: &player.job.backups, when: &player.job.when };
     question.needs() == Needs::default()
-}
-
-fn just_before(at: Timestamp) -> Timestamp {
-    at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MIN)
 }

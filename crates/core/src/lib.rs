@@ -13,6 +13,7 @@ pub mod diagnostic;
 pub mod explain;
 pub mod forecast;
 pub mod ids;
+mod instant;
 pub mod lint;
 pub mod live;
 pub mod outcome;

@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use crate::instant::just_before;
 use crate::schedule::Schedule;
 
 /// Openings that are looked at, at about most, to find where a window opens or closes: one that opens anew before it
@@ -187,12 +188,9 @@ fn earlier(at: Timestamp, by: Duration) -> Timestamp {
     at.saturating_sub(by).unwrap_or(Timestamp::MIN)
 }
 
-fn just_before(at: Timestamp) -> Timestamp {
-    at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MIN)
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
     use jiff::tz::TimeZone;
     use proptest::prelude::*;
 

@@ -1,10 +1,11 @@
 //! The occurrences at which a job may act: those that become due inside its window.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::horizon;
 use crate::agenda::{Entry, Upcoming, upcoming};
 use crate::config::Job;
+use crate::instant::just_before;
 use crate::window::Window;
 
 /// Occurrences looked at of one job, at most: more than it has of one an hour.
@@ -79,7 +80,6 @@ impl<'a> Acting<'a> {
 
     /// The last instant whose occurrence is due before `at`, whatever its share of the jitter.
     pub(super) fn too_early_for(&self, at: Timestamp) -> Timestamp {
-        let earliest = at.saturating_sub(self.entry.jitter).unwrap_or(Timestamp::MIN);
-        earliest.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MIN)
+        just_before(at.saturating_sub(self.entry.jitter).unwrap_or(Timestamp::MIN))
     }
 }

@@ -1,9 +1,10 @@
 //! Local times that are read in one time zone, and may be meant in another.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
 use super::horizon;
+use crate::instant::just_before;
 use crate::schedule::Schedule;
 
 /// The first occurrence in the 13 months after `from` at which clocks in `other` show another time than those of the
@@ -28,8 +29,4 @@ pub fn first_difference(schedule: &Schedule, other: &TimeZone, from: Timestamp) 
         }
         schedule.next(just_before(start).max(from)).filter(|occurrence| *occurrence <= end)
     })
-}
-
-fn just_before(at: Timestamp) -> Timestamp {
-    at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MIN)
 }
