@@ -127,19 +127,6 @@ impl LiveBackup {
         }
     }
 
-    /// The starts ahead of `now`, up to and including `until`, at most `max`: the next one, and those that its rule
-    /// asks for after it.
-    #[must_use]
-    pub fn starts(&self, now: Timestamp, until: Timestamp, max: usize) -> Vec<Timestamp> {
-        let Some(next) = self.next_start(now).filter(|next| *next <= until) else { return Vec::new() };
-        let mut starts = vec![next];
-        if let (Some(rule), Some(anchor)) = (&self.rrule, self.anchor()) {
-            starts.extend(recurrence::starts(rule, anchor, next, until, max));
-        }
-        starts.truncate(max);
-        starts
-    }
-
     /// When it has surely started by its rule within `(from, until]`: Zoho names a later start by now.
     ///
     /// Zoho gives an offset and no zone, so a start that a change of the clocks may have moved out of that time does
@@ -237,16 +224,6 @@ mod tests {
         assert_eq!(current(Some(&nameless("STOPPED")), now), Current::Nothing(None));
         assert_eq!(current(Some(&LiveBackup::default()), now), Current::Nothing(None));
         assert_eq!(current(None, now), Current::Nothing(None));
-    }
-
-    #[test]
-    fn the_coming_starts_begin_with_the_one_that_zoho_names() {
-        let backup =
-            backup("SCHEDULED", Some("2026-11-27T10:00:00Z"), Some("FREQ=WEEKLY;INTERVAL=2;BYDAY=FR"));
-        let starts = backup.starts(ts("2026-11-24T12:00:00Z"), ts("2026-12-31T00:00:00Z"), 10);
-        let want = ["2026-11-27T10:00:00Z", "2026-12-11T10:00:00Z", "2026-12-25T10:00:00Z"];
-        assert_eq!(starts, want.map(ts));
-        assert!(backup.starts(ts("2026-11-24T12:00:00Z"), ts("2026-11-26T00:00:00Z"), 10).is_empty());
     }
 
     #[test]

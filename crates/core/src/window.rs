@@ -127,14 +127,6 @@ impl Window {
         self.span_at(at).or_else(|| self.span_at(self.next_opening(at)?))
     }
 
-    /// The spans that have a part in `[from, until)`, in order and apart from each other.
-    pub fn spans(&self, from: Timestamp, until: Timestamp) -> impl Iterator<Item = Span> + '_ {
-        let within = move |span: &Span| span.opens < until;
-        std::iter::successors(self.current_or_next(from).filter(within), move |last| {
-            if last.closes >= until { None } else { self.current_or_next(last.closes).filter(within) }
-        })
-    }
-
     /// The first instant in `[from, until)` at which an entry opens before its last opening has closed.
     ///
     /// Only the first thousand openings of each entry are looked at.
@@ -195,6 +187,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl Window {
+        /// The spans that have a part in `[from, until)`, in order and apart from each other.
+        fn spans(&self, from: Timestamp, until: Timestamp) -> impl Iterator<Item = Span> + '_ {
+            let within = move |span: &Span| span.opens < until;
+            std::iter::successors(self.current_or_next(from).filter(within), move |last| {
+                if last.closes >= until { None } else { self.current_or_next(last.closes).filter(within) }
+            })
+        }
+    }
 
     fn ts(text: &str) -> Timestamp {
         text.parse().unwrap()
