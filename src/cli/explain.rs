@@ -5,13 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use calloff_core::condition::Needs;
 use calloff_core::config::Job;
 use calloff_core::explain::{self, Explained, Past};
 use calloff_core::forecast::{Action, Player};
 
 use super::args::{ExplainArgs, LogArgs};
-use super::forecast::{Row, advice, is_refused, live_of, read_zoho, unread};
+use super::forecast::{Row, advice, is_refused, needs, read_zoho, unread};
 use super::next;
 use super::output::{Output, notice};
 use super::record::Record;
@@ -53,8 +52,7 @@ pub(super) async fn explain(
     if args.form.json {
         output.json(&Row::new(&told.row, &account.facts).with_conditions(&told.row))?;
     } else {
-        let explanation =
-            Explanation { told: &told, pause: players[place].pause, live: live_of(&account.facts) };
+        let explanation = Explanation { told: &told, pause: players[place].pause, live: &account.facts.live };
         output.text(&report::explain(&explanation, now, output.width()))?;
     }
     if !told.is_reached {
@@ -83,7 +81,7 @@ fn exit_code(told: &Explained<'_>, account: &Surveyed, is_offline: bool) -> u8 {
 
 /// Reads the live backup, and the history if this job asks for it: what the others need is not worth the calls.
 async fn survey(configuration: &Configuration, job: &Job) -> Result<Surveyed, Error> {
-    let needs = Needs { live: true, history: job.when.needs().history };
-    let mut surveyed = read_zoho(configuration, &BTreeMap::from([(job.account.clone(), needs)]), 1).await?;
+    let needs = BTreeMap::from([(job.account.clone(), needs(&[job]))]);
+    let mut surveyed = read_zoho(configuration, &needs, 1).await?;
     Ok(surveyed.remove(&job.account).unwrap_or_default())
 }

@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 use super::setup::{self, Configuration};
 use crate::daemon::{self, Accounts, Pursuer, Surveyed, Unread};
 use crate::error::Error;
-use crate::report::Live;
 
 /// A person waits: a broken service is not waited for as long as a run would.
 const POLICY: RetryPolicy = RetryPolicy {
@@ -128,15 +127,6 @@ pub(super) fn advice(account: &AccountName, surveyed: &Surveyed) -> Option<Strin
     Some(format!("account `{account}`: {hint}"))
 }
 
-/// The account's backup as it was read, if it has one; or why there is nothing to show.
-pub(super) fn live_of(facts: &Facts) -> Live<'_> {
-    match &facts.live {
-        Reading::Read(live) => Ok(live.as_ref()),
-        Reading::Failed(why) => Err(Some(why)),
-        Reading::NotRead => Err(None),
-    }
-}
-
 /// An occurrence, as JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct Row<'a> {
@@ -189,7 +179,7 @@ impl<'a> Row<'a> {
             action: row.action,
             reason: &row.reason,
             targets: row.targets.iter().map(target).collect(),
-            live: live_of(facts).ok().flatten().map(live),
+            live: facts.live.as_read().and_then(Option::as_ref).map(live),
             conditions: None,
         }
     }

@@ -9,7 +9,7 @@ use calloff_core::ids::{AccountName, JobName};
 use jiff::{SignedDuration, Timestamp};
 
 use super::args::{LogArgs, PlanArgs};
-use super::forecast::{Row, advice, by_account, is_refused, is_unread, live_of, needs, read_zoho, unread};
+use super::forecast::{Row, advice, by_account, is_refused, is_unread, needs, read_zoho, unread};
 use super::output::{Output, notice};
 use super::record::Record;
 use super::setup;
@@ -58,19 +58,17 @@ pub(super) async fn plan(
     }
     if args.form.json {
         print_rows(&forecasts, &surveyed, &mut output)?;
+        note_gaps(&forecasts, &surveyed);
     } else {
         let plans: Vec<AccountPlan<'_>> = forecasts
             .iter()
             .map(|(name, forecast)| AccountPlan {
                 account: name.as_str(),
-                live: live_of(&surveyed[*name].facts),
+                live: &surveyed[*name].facts.live,
                 forecast,
             })
             .collect();
         output.text(&report::plan(&plans, now, until, output.width()))?;
-    }
-    if args.form.json {
-        note_gaps(&forecasts, &surveyed);
     }
     surveyed.iter().filter_map(|(name, account)| advice(name, account)).for_each(|advice| notice(&advice));
     Ok(ExitCode::from(exit_code(&surveyed, &forecasts, args.detailed_exitcode)))

@@ -2,13 +2,14 @@
 
 use anstyle::AnsiColor;
 use calloff_core::agenda::Pause;
-use calloff_core::condition::{Permit, permit};
+use calloff_core::condition::{Permit, Reading, permit};
 use calloff_core::config::Job;
 use calloff_core::explain::{Explained, Past};
 use calloff_core::forecast::{Action, Foretold};
+use calloff_core::live::LiveBackup;
 use jiff::Timestamp;
 
-use super::live::{Live, live};
+use super::live::live;
 use super::style::{coloured, style_of_action, styled};
 use super::text::{hanging, line, most_columns, wrapped};
 use super::time::{relative, seconds};
@@ -21,7 +22,7 @@ pub struct Explanation<'a> {
     /// The job's pause, if it has one.
     pub pause: Option<&'a Pause>,
     /// What Zoho has now.
-    pub live: Live<'a>,
+    pub live: &'a Reading<Option<LiveBackup>>,
 }
 
 /// How a link of the chain holds.
@@ -69,7 +70,7 @@ pub fn explain(explanation: &Explanation<'_>, now: Timestamp, width: Option<u16>
         targets(&mut text, &explanation.told.row, columns);
         text.push('\n');
     }
-    let head = if explanation.live.is_ok() { "In Zoho now: " } else { "" };
+    let head = if explanation.live.as_read().is_some() { "In Zoho now: " } else { "" };
     hanging(&mut text, head, head.len(), &live(explanation.live, now), columns);
     text
 }
@@ -232,9 +233,16 @@ mod tests {
                           when.window = \"weekend\"\nwhen.due_in_window = true";
     const FRIDAY: &str = "2026-11-27T18:00:00Z";
 
-    fn explained(job: &Job, at: &str, pause: Option<&Pause>, live: Live<'_>, width: u16) -> String {
+    fn explained(
+        job: &Job,
+        at: &str,
+        pause: Option<&Pause>,
+        live: &Reading<Option<LiveBackup>>,
+        width: u16,
+    ) -> String {
         let players = [Player { pause, ..player(job) }];
-        let told = explain::explain(&players, 0, &facts(live), ts(NOW), ts(at), live == Err(None)).unwrap();
+        let told =
+            explain::explain(&players, 0, &facts(live), ts(NOW), ts(at), *live == Reading::NotRead).unwrap();
         let explanation = Explanation { told: &told, pause, live };
         let text = strip_str(&super::explain(&explanation, ts(NOW), Some(width))).to_string();
         for line in text.lines() {
@@ -247,14 +255,14 @@ mod tests {
     fn a_cancel() {
         let live = backup("SCHEDULED", Some("2026-11-28T02:00:00Z"));
         let job = job("friday-release-freeze", FREEZE);
-        assert_snapshot!(explained(&job, FRIDAY, None, Ok(Some(&live)), 100));
+        assert_snapshot!(explained(&job, FRIDAY, None, &Reading::Read(Some(live)), 100));
     }
 
     #[test]
     fn an_instant_that_is_no_occurrence_on_a_narrow_terminal() {
         let live = backup("SCHEDULED", Some("2026-12-02T02:00:00Z"));
         let job = job("friday-release-freeze", FREEZE);
-        assert_snapshot!(explained(&job, "2026-11-28T03:00:00Z", None, Ok(Some(&live)), 60));
+        assert_snapshot!(explained(&job, "2026-11-28T03:00:00Z", None, &Reading::Read(Some(live)), 60));
     }
 
     #[test]
@@ -263,13 +271,19 @@ mod tests {
         let job = job("friday-release-freeze", FREEZE);
         let pause =
             Pause { since: ts(NOW), until: ts("2026-11-30T08:00:00Z"), reason: "audit, ask Ada".to_owned() };
-        assert_snapshot!(explained(&job, FRIDAY, Some(&pause), Ok(Some(&live)), 100));
+        assert_snapshot!(explained(&job, FRIDAY, Some(&pause), &Reading::Read(Some(live)), 100));
     }
 
     #[test]
     fn a_job_that_is_switched_off_while_zoho_can_not_be_read() {
         let job = job("friday-release-freeze", &format!("enabled = false\n{FREEZE}"));
-        assert_snapshot!(explained(&job, FRIDAY, None, Err(Some("INTERNAL_ERROR (HTTP 500)")), 100));
+        assert_snapshot!(explained(
+            &job,
+            FRIDAY,
+            None,
+            &Reading::Failed("INTERNAL_ERROR (HTTP 500)".to_owned()),
+            100
+        ));
     }
 
     #[test]
@@ -277,6 +291,6 @@ mod tests {
         let live = backup("SCHEDULED", Some("2026-11-28T02:00:00Z"));
         let both = "backups = [\"4876876000001000001\", \"4876876000001593003\"]\n\
                     schedule.at = \"2026-11-20T17:30:00\"";
-        assert_snapshot!(explained(&job("both", both), FRIDAY, None, Ok(Some(&live)), 100));
+        assert_snapshot!(explained(&job("both", both), FRIDAY, None, &Reading::Read(Some(live)), 100));
     }
 }

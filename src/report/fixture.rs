@@ -8,8 +8,6 @@ use calloff_core::live::LiveBackup;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::Live;
-
 /// A Friday.
 pub(super) const NOW: &str = "2026-11-27T16:00:00Z";
 
@@ -62,17 +60,17 @@ pub(super) fn backup(status: &str, start: Option<&str>) -> LiveBackup {
     }
 }
 
-pub(super) fn facts(live: Live<'_>) -> Facts {
-    let live = match live {
-        Ok(backup) => Reading::Read(backup.cloned()),
-        Err(Some(why)) => Reading::Failed(why.to_owned()),
-        Err(None) => Reading::NotRead,
-    };
-    Facts { live, last_good: Reading::Read(Some(ts("2026-11-21T03:10:00Z"))) }
+pub(super) fn facts(live: &Reading<Option<LiveBackup>>) -> Facts {
+    Facts { live: live.clone(), last_good: Reading::Read(Some(ts("2026-11-21T03:10:00Z"))) }
 }
 
 /// One account, played.
-pub(super) fn forecast<'a>(jobs: &'a [Job], live: Live<'_>, until: &str, most: usize) -> Forecast<'a> {
+pub(super) fn forecast<'a>(
+    jobs: &'a [Job],
+    live: &Reading<Option<LiveBackup>>,
+    until: &str,
+    most: usize,
+) -> Forecast<'a> {
     let players: Vec<Player<'_>> = jobs.iter().map(player).collect();
     foretell(&players, &facts(live), ts(NOW), ts(until), most)
 }

@@ -1,22 +1,17 @@
 //! What Zoho has scheduled, in one sentence.
 
+use calloff_core::condition::Reading;
 use calloff_core::live::LiveBackup;
 use jiff::Timestamp;
 
 use super::time::{relative, seconds};
 
-/// What became of asking Zoho for an account's backup: there is one, there is none, or why it could not be read; `None`
-/// if it was not asked.
-pub type Live<'a> = Result<Option<&'a LiveBackup>, Option<&'a str>>;
-
 /// What Zoho has of an account, or why that is not known.
-pub(super) fn live(live: Live<'_>, now: Timestamp) -> String {
-    let backup = match live {
-        Err(Some(why)) => return format!("Zoho could not be read: {why}"),
-        Err(None) => return "Zoho was not asked".to_owned(),
-        Ok(backup) => backup.filter(|backup| !backup.is_blank()),
+pub(super) fn live(live: &Reading<Option<LiveBackup>>, now: Timestamp) -> String {
+    let Some(backup) = live.as_read() else { return live.why_not() };
+    let Some(backup) = backup.as_ref().filter(|backup| !backup.is_blank()) else {
+        return "no backup".to_owned();
     };
-    let Some(backup) = backup else { return "no backup".to_owned() };
     let id = backup.id.as_ref().map_or("a backup without an ID", |id| id.as_str());
     let status = backup.status.as_deref().unwrap_or("without a status");
     let mut parts = vec![format!("{id} {status}")];

@@ -13,7 +13,6 @@ mod text;
 mod time;
 
 pub use explain::{Explanation, explain};
-pub use live::Live;
 pub use plan::{AccountPlan, plan};
 pub use runs::{history, run};
 pub use style::{BOLD, DIM, style_of, styled};

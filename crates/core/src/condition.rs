@@ -76,8 +76,9 @@ impl<T> Reading<T> {
         }
     }
 
-    /// Why there is no answer.
-    pub(crate) fn why_not(&self) -> String {
+    /// Why there is no answer; empty if there is one.
+    #[must_use]
+    pub fn why_not(&self) -> String {
         match self {
             Self::NotRead => "Zoho was not asked".to_owned(),
             Self::Failed(why) => format!("Zoho could not be read: {why}"),

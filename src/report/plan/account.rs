@@ -1,9 +1,9 @@
 //! What a page is made from.
 
+use calloff_core::condition::Reading;
 use calloff_core::forecast::{Action, Forecast};
+use calloff_core::live::LiveBackup;
 use jiff::Timestamp;
-
-use crate::report::live::Live;
 
 /// What is known of one account, and what its jobs would do.
 #[derive(Debug, Clone, Copy)]
@@ -11,7 +11,7 @@ pub struct AccountPlan<'a> {
     /// Its name.
     pub account: &'a str,
     /// What Zoho has of it.
-    pub live: Live<'a>,
+    pub live: &'a Reading<Option<LiveBackup>>,
     /// What its jobs would do.
     pub forecast: &'a Forecast<'a>,
 }
@@ -26,7 +26,7 @@ impl AccountPlan<'_> {
 
     /// The next start that Zoho names, unless it was foretold or lies beyond what was.
     fn named_start(&self, now: Timestamp) -> Option<Timestamp> {
-        let start = self.live.ok()??.next_start(now)?.max(now);
+        let start = self.live.as_read()?.as_ref()?.next_start(now)?.max(now);
         let told = self.forecast.cut_at.is_none_or(|cut_at| start <= cut_at);
         (told && !self.forecast.starts.contains(&start)).then_some(start)
     }
@@ -37,6 +37,6 @@ impl AccountPlan<'_> {
             Action::Cancel | Action::TooLate | Action::NotFound | Action::Unknown => true,
             Action::Skip | Action::AlreadyCancelled => false,
         };
-        self.live.is_err() || self.forecast.rows.iter().any(|row| of_interest(row.action))
+        self.live.as_read().is_none() || self.forecast.rows.iter().any(|row| of_interest(row.action))
     }
 }

@@ -80,6 +80,8 @@ fn is_like(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use calloff_core::condition::Reading;
+
     use super::*;
     use crate::report::fixture::{backup, forecast, job};
 
@@ -106,7 +108,7 @@ mod tests {
         );
         let live = backup("SCHEDULED", Some("2026-11-28T02:00:00Z"));
         let jobs = [often];
-        let forecast = forecast(&jobs, Ok(Some(&live)), "2026-12-04T16:00:00Z", 10_000);
+        let forecast = forecast(&jobs, &Reading::Read(Some(live)), "2026-12-04T16:00:00Z", 10_000);
         let folds = folded(&forecast);
         let told: Vec<_> = folds.iter().map(|fold| (fold.first.action, fold.count)).collect();
         assert_eq!(told, [(Action::Skip, 23), (Action::Cancel, 1), (Action::Skip, 984)]);
@@ -120,7 +122,7 @@ mod tests {
         let often = job("often", "backups = [\"4876876000001593003\"]\nschedule.every = \"1h\"");
         let jobs = [often];
         let dozing = backup("DOZING", None);
-        let mut forecast = forecast(&jobs, Ok(Some(&dozing)), "2026-11-27T20:00:00Z", 10_000);
+        let mut forecast = forecast(&jobs, &Reading::Read(Some(dozing)), "2026-11-27T20:00:00Z", 10_000);
         let first = forecast.rows[0].clone();
         assert_eq!(first.action, Action::Cancel);
         forecast.rows = vec![first.clone(), first];

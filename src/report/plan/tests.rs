@@ -1,6 +1,7 @@
 //! Whole pages.
 
 use anstream::adapter::strip_str;
+use calloff_core::condition::Reading;
 use calloff_core::config::Job;
 use calloff_core::forecast::Forecast;
 use calloff_core::live::LiveBackup;
@@ -8,7 +9,6 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::report::Live;
 use crate::report::fixture::{NOW, backup, forecast, job, ts};
 use crate::report::text::width;
 
@@ -17,20 +17,14 @@ const WEEK: &str = "2026-12-04T16:00:00Z";
 /// An account with its jobs.
 struct Case {
     account: &'static str,
-    live: Result<Option<LiveBackup>, String>,
+    live: Reading<Option<LiveBackup>>,
     jobs: Vec<Job>,
     most: usize,
 }
 
-impl Case {
-    fn live(&self) -> Live<'_> {
-        self.live.as_ref().map(Option::as_ref).map_err(|why| Some(why.as_str()))
-    }
-}
-
 fn case(
     account: &'static str,
-    live: Result<Option<LiveBackup>, String>,
+    live: Reading<Option<LiveBackup>>,
     jobs: impl IntoIterator<Item = (&'static str, &'static str)>,
 ) -> Case {
     let jobs = jobs.into_iter().map(|(name, text)| job(name, text)).collect();
@@ -39,11 +33,11 @@ fn case(
 
 fn page(cases: &[Case], until: &str, width: Option<u16>) -> String {
     let forecasts: Vec<_> =
-        cases.iter().map(|case| forecast(&case.jobs, case.live(), until, case.most)).collect();
+        cases.iter().map(|case| forecast(&case.jobs, &case.live, until, case.most)).collect();
     let accounts: Vec<AccountPlan<'_>> = cases
         .iter()
         .zip(&forecasts)
-        .map(|(case, forecast)| AccountPlan { account: case.account, live: case.live(), forecast })
+        .map(|(case, forecast)| AccountPlan { account: case.account, live: &case.live, forecast })
         .collect();
     strip_str(&plan(&accounts, ts(NOW), ts(until), width)).to_string()
 }
@@ -53,7 +47,7 @@ fn a_week() -> [Case; 4] {
     [
         case(
             "acme",
-            Ok(Some(backup("SCHEDULED", Some("2026-11-28T02:00:00Z")))),
+            Reading::Read(Some(backup("SCHEDULED", Some("2026-11-28T02:00:00Z")))),
             [
                 (
                     "friday-release-freeze",
@@ -71,18 +65,18 @@ fn a_week() -> [Case; 4] {
         ),
         case(
             "globex",
-            Err("INTERNAL_ERROR (HTTP 500), after 3 attempts".to_owned()),
+            Reading::Failed("INTERNAL_ERROR (HTTP 500), after 3 attempts".to_owned()),
             [("globex-freeze", "backups = \"current\"\nschedule.cron = \"0 18 * * MON,WED\"")],
         ),
         case(
             "initech",
-            Ok(Some(backup("SCHEDULED", Some("2026-11-29T02:00:00Z")))),
+            Reading::Read(Some(backup("SCHEDULED", Some("2026-11-29T02:00:00Z")))),
             [(
                 "closing-of-the-books-2026",
                 "backups = \"current\"\nschedule.cron = \"0 12 * * *\"\nwhen.window = \"year-end-closing-of-the-books\"\nwhen.due_within = \"1d\"",
             )],
         ),
-        case("umbrella", Ok(None), []),
+        case("umbrella", Reading::Read(None), []),
     ]
 }
 
@@ -116,8 +110,8 @@ fn a_week_where_nobody_reads_along() {
 fn nothing_to_show() {
     let new_year = ("new-year", "backups = \"current\"\nschedule.at = \"2027-01-01T00:00:00\"");
     let quiet = [
-        case("acme", Ok(Some(backup("STOPPED", Some("2026-11-28T02:00:00Z")))), []),
-        case("globex", Ok(None), [new_year]),
+        case("acme", Reading::Read(Some(backup("STOPPED", Some("2026-11-28T02:00:00Z")))), []),
+        case("globex", Reading::Read(None), [new_year]),
     ];
     insta::assert_snapshot!(page(&quiet, WEEK, Some(100)), @"
     acme    4876876000001593003 STOPPED, no next start, RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=SA
@@ -132,7 +126,7 @@ fn nothing_to_show() {
 fn a_forecast_that_was_cut_says_how_far_it_reaches() {
     let mut cut = case(
         "acme",
-        Ok(Some(backup("SCHEDULED", Some("2026-12-03T02:00:00Z")))),
+        Reading::Read(Some(backup("SCHEDULED", Some("2026-12-03T02:00:00Z")))),
         [("watch", "backups = \"current\"\nschedule.every = \"1h\"\nwhen.due_within = \"6h\"")],
     );
     cut.most = 48;
@@ -144,7 +138,13 @@ fn of_many_accounts_those_come_first_that_something_happens_to() {
     let weekly = ("weekly", "backups = \"current\"\nschedule.cron = \"0 12 * * SUN\"");
     let scheduled = |place| if place % 5 == 4 { "SCHEDULED" } else { "STOPPED" };
     let cases: Vec<Case> = (0..26)
-        .map(|place| case("acme", Ok(Some(backup(scheduled(place), Some("2026-11-30T02:00:00Z")))), [weekly]))
+        .map(|place| {
+            case(
+                "acme",
+                Reading::Read(Some(backup(scheduled(place), Some("2026-11-30T02:00:00Z")))),
+                [weekly],
+            )
+        })
         .collect();
     let page = page(&cases, WEEK, Some(100));
     let (picture, _) = page.split_once("\n\n").unwrap();
@@ -174,7 +174,7 @@ fn odd_horizons_are_no_trouble() {
         prevented: vec![first, last],
         cut_at: Some(first),
     };
-    let account = AccountPlan { account: "acme", live: Ok(None), forecast: &forever };
+    let account = AccountPlan { account: "acme", live: &Reading::Read(None), forecast: &forever };
     for (now, until) in [(first, last), (last, first), (last, last), (first, first)] {
         assert!(plan(&[account], now, until, Some(80)).contains(" occurrences until "));
     }
@@ -192,8 +192,8 @@ proptest! {
     ) {
         let until = (ts(NOW) + SignedDuration::from_mins(minutes)).to_string();
         let mut cases = a_week().map(|case| Case { most: 300, ..case });
-        cases[1].live = Err(why);
-        cases[2].live = Ok(Some(backup(&status, Some("2026-11-29T02:00:00Z"))));
+        cases[1].live = Reading::Failed(why);
+        cases[2].live = Reading::Read(Some(backup(&status, Some("2026-11-29T02:00:00Z"))));
         assert_fits(&page(&cases, &until, Some(columns)), usize::from(columns));
     }
 }

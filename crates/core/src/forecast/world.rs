@@ -181,8 +181,7 @@ impl World {
     fn answer_to_cancel(&self, id: &BackupId) -> (Action, String) {
         let live = match &self.facts.live {
             Reading::Read(live) => live.as_ref().filter(|backup| !backup.is_blank()),
-            Reading::Failed(why) => return (Action::Unknown, format!("Zoho could not be read: {why}")),
-            Reading::NotRead => return (Action::Unknown, "Zoho was not asked".to_owned()),
+            unread => return (Action::Unknown, unread.why_not()),
         };
         let backup = match live {
             Some(backup) if backup.id.as_ref() == Some(id) => backup,
