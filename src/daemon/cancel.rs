@@ -44,10 +44,7 @@ impl Cancelling {
 
     /// The target with its outcome.
     pub(super) fn end(mut self, outcome: Outcome, reason: Option<String>) -> Ending {
-        let hint = outcome::hint(outcome, self.target.code.as_deref());
-        self.target.outcome = Some(outcome);
-        self.target.reason = reason;
-        self.target.hint = hint.map(str::to_owned);
+        self.target.end(outcome, reason);
         Ending { position: self.position, target: self.target, attempt: self.last }
     }
 

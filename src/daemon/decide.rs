@@ -7,7 +7,7 @@ use calloff_core::condition::Facts;
 use calloff_core::course::{self, Course, End, Question, Starts};
 use calloff_core::ids::{BackupId, BackupRef};
 use calloff_core::live::LiveBackup;
-use calloff_core::outcome::{self, Outcome};
+use calloff_core::outcome::Outcome;
 use calloff_core::run::{Run, Target};
 
 use super::accounts::Access;
@@ -174,20 +174,16 @@ fn end_target(target: &mut Target, end: &End) {
     if let (BackupRef::Current, Some(id)) = (&target.backup, &end.current) {
         target.backup = BackupRef::Id(id.clone());
     }
-    target.outcome = Some(end.outcome);
     target.verified = end.verified;
-    target.reason = Some(end.reason.clone());
-    target.hint = outcome::hint(end.outcome, None).map(str::to_owned);
+    target.end(end.outcome, Some(end.reason.clone()));
 }
 
 fn end_unread(target: &mut Target, unread: Option<&Unread>, reason: &str) {
     let outcome = unread.map_or(Outcome::Exhausted, |unread| unread.outcome);
-    target.outcome = Some(outcome);
-    target.reason = Some(reason.to_owned());
     if let Some(unread) = unread {
         target.http_status = unread.http_status;
         target.code.clone_from(&unread.code);
         target.message.clone_from(&unread.message);
     }
-    target.hint = outcome::hint(outcome, target.code.as_deref()).map(str::to_owned);
+    target.end(outcome, Some(reason.to_owned()));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use calloff_core::course::{self, Proof, READ_BACK_PAUSES};
 use calloff_core::live::LiveBackup;
-use calloff_core::outcome::{self, Outcome};
+use calloff_core::outcome::Outcome;
 use calloff_core::run::{Run, Target};
 use tokio::time::Instant;
 
@@ -85,9 +85,7 @@ fn judge(unproven: &[(usize, &Target)], live: Option<&LiveBackup>) -> (Vec<(usiz
             Proof::Contradicted(reason) => {
                 settled = false;
                 target.verified = Some(false);
-                target.outcome = Some(Outcome::Contradicted);
-                target.reason = Some(reason);
-                target.hint = outcome::hint(Outcome::Contradicted, None).map(str::to_owned);
+                target.end(Outcome::Contradicted, Some(reason));
             }
         }
         Some((*position, target))

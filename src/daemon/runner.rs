@@ -7,7 +7,7 @@ use std::time::Duration;
 use calloff_core::agenda::{self, DueRun, Pause};
 use calloff_core::config::Job;
 use calloff_core::ids::{AccountName, BackupId, BackupRef, JobName, RunId};
-use calloff_core::outcome::{self, Outcome};
+use calloff_core::outcome::Outcome;
 use calloff_core::retry::RetryPolicy;
 use calloff_core::run::{MANUAL_JOB, Run, RunState, Target, Trigger};
 use jiff::Timestamp;
@@ -273,19 +273,17 @@ fn skipped(mut run: Run, why: &str, now: Timestamp) -> Run {
     run.finished_at = Some(now);
     run.reason = Some(why.to_owned());
     for target in &mut run.targets {
-        target.outcome = Some(Outcome::Skipped);
-        target.reason = Some(why.to_owned());
+        target.end(Outcome::Skipped, Some(why.to_owned()));
     }
     run
 }
 
 /// The row for what was missed, as the record has it.
 fn missed_run(job: &Job, missed: &Missed, now: Timestamp) -> Run {
-    let target = |backup: &BackupRef| Target {
-        outcome: Some(Outcome::Missed),
-        reason: Some(missed.reason.clone()),
-        hint: outcome::hint(Outcome::Missed, None).map(str::to_owned),
-        ..Target::pending(backup.clone())
+    let target = |backup: &BackupRef| {
+        let mut target = Target::pending(backup.clone());
+        target.end(Outcome::Missed, Some(missed.reason.clone()));
+        target
     };
     Run {
         run_id: missed.run_id,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::ids::{AccountName, BackupRef, RunId};
-use crate::outcome::{Outcome, Standing};
+use crate::outcome::{self, Outcome, Standing};
 use crate::words::words;
 
 /// The job name under which `calloff cancel` journals. No file can have it: it is no [`JobName`](crate::ids::JobName).
@@ -142,9 +142,14 @@ impl Target {
             hint: None,
         }
     }
-}
 
-impl Target {
+    /// Ends it so, with what the operator does next. Its code, if it has one, is on it by then.
+    pub fn end(&mut self, outcome: Outcome, reason: Option<String>) {
+        self.outcome = Some(outcome);
+        self.reason = reason;
+        self.hint = outcome::hint(outcome, self.code.as_deref()).map(str::to_owned);
+    }
+
     /// Whether it has ended as a success.
     #[must_use]
     pub fn is_success(&self) -> bool {
