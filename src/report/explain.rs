@@ -109,28 +109,23 @@ impl Explanation<'_> {
         ("pause", Some(self.pause_then(now).is_none()).into(), said)
     }
 
-    fn is_occurrence(&self) -> bool {
-        self.told.next == Some(self.told.row.occurrence)
-    }
-
     fn occurrence(&self, now: Timestamp) -> (&'static str, Link, String) {
         let Foretold { job, occurrence, fire_at, .. } = &self.told.row;
+        let is_one = self.told.due.is_some();
         let said = match self.told.next {
-            Some(next) if next == *occurrence && fire_at == occurrence => "yes".to_owned(),
-            Some(next) if next == *occurrence => {
-                format!("yes; its spread makes it due at {}", seconds(*fire_at))
-            }
+            _ if is_one && fire_at == occurrence => "yes".to_owned(),
+            _ if is_one => format!("yes; its spread makes it due at {}", seconds(*fire_at)),
             Some(next) => {
                 format!("no; the next is {}, {}, {}", local(job, next), seconds(next), relative(next, now))
             }
             None => "no, and none comes after it".to_owned(),
         };
-        ("occurrence", Some(self.is_occurrence()).into(), said)
+        ("occurrence", Some(is_one).into(), said)
     }
 
     /// Why it is not due, whatever Zoho has.
     fn not_due(&self) -> Option<&'static str> {
-        match (self.told.row.job.enabled, self.is_occurrence()) {
+        match (self.told.row.job.enabled, self.told.due.is_some()) {
             (false, _) => Some("it is not enabled"),
             (true, false) => Some("that is no occurrence of it"),
             (true, true) => None,

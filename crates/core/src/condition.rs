@@ -220,16 +220,17 @@ impl Finding {
 }
 
 fn in_window(NamedWindow { name, window }: &NamedWindow, now: Timestamp) -> Finding {
-    let actual = match window.span_at(now) {
-        Some(span) if span.closes == Timestamp::MAX => "it open, without an end in sight".to_owned(),
-        Some(span) => format!("it open until {}", span.closes),
+    let closes = window.closing_at(now);
+    let actual = match closes {
+        Some(closes) if closes == Timestamp::MAX => "it open, without an end in sight".to_owned(),
+        Some(closes) => format!("it open until {closes}"),
         None => match window.next_opening(now) {
             Some(opening) => format!("it closed until {opening}"),
             None => "it closed, for good".to_owned(),
         },
     };
     let wanted = format!("`{name}` open");
-    Finding::new(Condition::Window, wanted, (Some(window.contains(now)), actual))
+    Finding::new(Condition::Window, wanted, (Some(closes.is_some()), actual))
 }
 
 /// Where a start must fall: the span of a window that is open now, or else opens next.
