@@ -1,9 +1,10 @@
-//! `[when]`, `[hold]` and `[restore]` of a job; the latter two are checked in full, and have no behaviour yet.
+//! `[when]`, `[hold]` and `[restore]` of a job.
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::model::{Hold, OnDrift};
 use super::reader::{Problems, Span, Table, Value, bare, did_you_mean};
 use super::windows::Windows;
 use crate::condition::{Conditions, NamedWindow};
@@ -11,9 +12,11 @@ use crate::diagnostic::Code;
 use crate::live::STATUSES;
 use crate::window::Window;
 
-/// What `[when]` comes to.
-pub(super) struct When {
+/// What the three tables come to.
+pub(super) struct Read {
     pub(super) conditions: Conditions,
+    pub(super) hold: Option<Hold>,
+    pub(super) restore: bool,
     /// Where the window's name stands, if it has one.
     pub(super) window: Option<Range<usize>>,
 }
@@ -23,24 +26,23 @@ pub(super) fn conditions(
     root: &mut Table<'_>,
     windows: Option<&Windows>,
     problems: &mut Problems,
-) -> Option<When> {
+) -> Option<Read> {
     let (when_value, hold_value, restore_value) =
         (root.take("when"), root.take("hold"), root.take("restore"));
     let (conditions, window, has_window) = when_value
         .map_or((Some(Conditions::default()), None, false), |value| when(&value, windows, problems));
-    if let Some(value) = hold_value {
-        hold(&value, problems);
-        if !has_window {
-            no_window(value.key_span(), "`hold` lasts until a window closes", problems);
-        }
+    let hold = optional(hold_value.as_ref(), |value| hold(value, problems));
+    if let (Some(value), false) = (&hold_value, has_window) {
+        no_window(value.key_span(), "`hold` lasts until a window closes", problems);
     }
-    if let Some(value) = restore_value {
-        restore(&value, problems);
-        if !has_window {
-            no_window(value.key_span(), "`restore` comes when a window closes", problems);
-        }
+    let restore = restore_value.as_ref().is_none_or(|value| restore(value, problems));
+    if let (Some(value), false) = (&restore_value, has_window) {
+        no_window(value.key_span(), "`restore` comes when a window closes", problems);
     }
-    Some(When { conditions: conditions?, window })
+    if !restore {
+        return None;
+    }
+    Some(Read { conditions: conditions?, hold: hold?, restore: restore_value.is_some(), window })
 }
 
 fn no_window(span: Range<usize>, what: &str, problems: &mut Problems) {
@@ -125,23 +127,26 @@ fn statuses(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<String>> {
     read.into_iter().collect()
 }
 
-fn hold(value: &Value<'_>, problems: &mut Problems) {
+/// How long it is between two looks at a held account, unless the job says otherwise.
+const POLL: Duration = Duration::from_mins(5);
+
+fn hold(value: &Value<'_>, problems: &mut Problems) -> Option<Hold> {
     problems.not_supported(value.key_span(), "`hold`");
-    let Some(mut table) = value.table(problems, "`[hold]`".into()) else { return };
-    if let Some(poll) = table.take("poll") {
-        poll.duration(problems, Span::from(Duration::from_secs(1)).to(Duration::from_hours(24)));
-    }
-    if let Some(on_drift) = table.take("on_drift") {
-        on_drift.word(problems, &[("cancel", ()), ("report", ())]);
-    }
+    let mut table = value.table(problems, "`[hold]`".into())?;
+    let bounds = Span::from(Duration::from_secs(1)).to(Duration::from_hours(24));
+    let poll = table.take("poll").map_or(Some(POLL), |poll| poll.duration(problems, bounds));
+    let words = [("cancel", OnDrift::Cancel), ("report", OnDrift::Report)];
+    let on_drift =
+        table.take("on_drift").map_or(Some(OnDrift::Cancel), |on_drift| on_drift.word(problems, &words));
     table.finish(problems);
+    Some(Hold { poll: poll?, on_drift: on_drift? })
 }
 
-fn restore(value: &Value<'_>, problems: &mut Problems) {
+/// Reads `[restore]`; says whether it is right.
+fn restore(value: &Value<'_>, problems: &mut Problems) -> bool {
     problems.not_supported(value.key_span(), "`restore`");
-    let Some(mut table) = value.table(problems, "`[restore]`".into()) else { return };
-    if let Some(after) = table.take("after") {
-        after.word(problems, &[("window", ())]);
-    }
+    let Some(mut table) = value.table(problems, "`[restore]`".into()) else { return false };
+    let after = table.take("after").is_none_or(|after| after.word(problems, &[("window", ())]).is_some());
     table.finish(problems);
+    after
 }

@@ -63,6 +63,8 @@ pub fn parse_job(name: &JobName, file: &str, text: &str, defaults: &JobDefaults)
             catch_up: timing.catch_up,
             when: when.conditions,
             verify: verify?,
+            hold: when.hold,
+            restore: when.restore,
             retry: retry?,
             place: place.map(Box::new),
         };

@@ -169,8 +169,30 @@ pub struct Job {
     pub when: Conditions,
     /// Whether a cancel is read back.
     pub verify: bool,
+    /// Whether and how the window is held once a run has acted in it.
+    pub hold: Option<Hold>,
+    /// Whether the recurrence that a run has ended is owed, and scheduled again when the window closes.
+    pub restore: bool,
     /// How transient failures are retried.
     pub retry: RetryPolicy,
     /// Where `backups` stands in its file; kept only of a file that was read with warnings.
     pub place: Option<Box<Mark>>,
+}
+
+/// How a window is held: the account is looked at again until the window closes. A job that holds has a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// The pause between two looks.
+    pub poll: Duration,
+    /// What is done about a backup that is scheduled nevertheless.
+    pub on_drift: OnDrift,
+}
+
+/// What is done about a backup that is scheduled while its window is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDrift {
+    /// It is cancelled, if the job's conditions hold of it.
+    Cancel,
+    /// It is put on record, and left alone.
+    Report,
 }
