@@ -76,7 +76,7 @@ impl Worker {
         orders: &Orders,
         spent: &mut Spent,
     ) -> Result<Option<Option<LiveBackup>>, Decided> {
-        let question = Question { backups, when: &orders.when };
+        let question = Question { backups, when: &orders.when, restore: false };
         // What can be told without asking Zoho costs no call.
         if let Course::End(end) = question.answer(&Facts::default(), self.clock.now()) {
             return Err(end_all(run, &end, orders.verify));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::condition::{Conditions, Facts, Finding, Needs, Permit, permit};
+use crate::config::Job;
 use crate::ids::{BackupId, BackupRef};
 use crate::live::{self, Current, LiveBackup, Phase, SURE_AFTER};
 use crate::outcome::Outcome;
@@ -16,6 +17,8 @@ pub struct Question<'a> {
     pub backups: &'a [BackupRef],
     /// What must hold.
     pub when: &'a Conditions,
+    /// Whether what is ended is owed: then nothing is cancelled of which it is not known what it was.
+    pub restore: bool,
 }
 
 /// What a run does.
@@ -42,12 +45,18 @@ pub struct End {
     pub verified: Option<bool>,
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
+    /// That of a job.
+    #[must_use]
+    pub fn of(job: &'a Job) -> Self {
+        Self { backups: &job.backups, when: &job.when, restore: job.restore }
+    }
+
     /// The facts without which it can't be answered.
     #[must_use]
     pub fn needs(&self) -> Needs {
         let needs = self.when.needs();
-        Needs { live: needs.live || self.asks_for_current(), ..needs }
+        Needs { live: needs.live || self.asks_for_current() || self.restore, ..needs }
     }
 
     /// Answers it.
@@ -64,10 +73,17 @@ impl Question<'_> {
             Permit::Untold(reason) => return Course::Untold(reason),
             Permit::Granted => {}
         }
-        if !self.asks_for_current() {
+        if !self.asks_for_current() && !self.restore {
             return Course::Cancel(None);
         }
         match facts.live.as_read() {
+            Some(_) if !self.asks_for_current() => Course::Cancel(None),
+            None if self.restore => {
+                let why = facts.live.why_not();
+                Course::Untold(format!(
+                    "nothing is cancelled that could not be restored, and it was not told: {why}"
+                ))
+            }
             None => {
                 let why = facts.live.why_not();
                 Course::Untold(format!("which backup is current could not be told: {why}"))
@@ -79,6 +95,25 @@ impl Question<'_> {
     fn asks_for_current(&self) -> bool {
         self.backups.contains(&BackupRef::Current)
     }
+}
+
+/// How a backup that is listed by its ID ends without a call in a run that owes a restore; `None` if it is to be
+/// cancelled. Zoho shows the account's newest backup and no other: what another one is can't be told, and so it could
+/// not be put back.
+#[must_use]
+pub fn unrestorable(id: &BackupId, live: Option<&LiveBackup>, now: Timestamp) -> Option<End> {
+    let shown = live.and_then(|backup| backup.id.as_ref());
+    if shown == Some(id) {
+        return match current(live, now) {
+            Course::End(end) => Some(end),
+            Course::Cancel(_) | Course::Untold(_) => None,
+        };
+    }
+    let what = shown.map_or("no backup".to_owned(), |shown| format!("another backup, {shown}"));
+    let reason = format!(
+        "nothing was sent: Zoho shows {what}, so that it is not known what would have to be restored"
+    );
+    Some(End::without(Outcome::NotFound, reason))
 }
 
 /// What is known of when one backup starts by itself.
@@ -224,7 +259,7 @@ mod tests {
 
     fn answer(backups: &[BackupRef], live: Reading<Option<LiveBackup>>) -> Course {
         let when = Conditions::default();
-        Question { backups, when: &when }.answer(&Facts { live, ..Facts::default() }, ts(NOW))
+        Question { backups, when: &when, restore: false }.answer(&Facts { live, ..Facts::default() }, ts(NOW))
     }
 
     #[test]
@@ -255,6 +290,32 @@ mod tests {
         }
         assert_eq!(answer(&current, live("SCHEDULED")), Course::Cancel(Some(id())));
         assert!(matches!(answer(&current, Reading::Failed("x".into())), Course::Untold(_)));
+    }
+
+    #[test]
+    fn a_run_that_owes_a_restore_cancels_nothing_that_it_does_not_know() {
+        let when = Conditions::default();
+        let listed = [BackupRef::Id(id())];
+        let question = Question { backups: &listed, when: &when, restore: true };
+        assert!(question.needs().live);
+        let facts = |live| Facts { live, ..Facts::default() };
+        let untold = question.answer(&facts(Reading::Failed("x".into())), ts(NOW));
+        assert!(matches!(untold, Course::Untold(_)), "{untold:?}");
+        assert_eq!(question.answer(&facts(Reading::Read(None)), ts(NOW)), Course::Cancel(None));
+
+        let ahead = "2026-11-28T01:00:00Z";
+        let other = LiveBackup { id: BackupId::parse("43").ok(), ..backup("SCHEDULED", ahead) };
+        #[rustfmt::skip]
+        let table = [
+            (Some(backup("SCHEDULED", ahead)),  None,                            "it is known"),
+            (Some(backup("STOPPED", ahead)),    Some(Outcome::AlreadyCancelled), "there is nothing to cancel"),
+            (Some(backup("INPROGRESS", ahead)), Some(Outcome::TooLate),          "it runs"),
+            (Some(other),                       Some(Outcome::NotFound),         "of an older one nothing is known"),
+            (None,                              Some(Outcome::NotFound),         "there is none"),
+        ];
+        for (live, want, why) in table {
+            assert_eq!(unrestorable(&id(), live.as_ref(), ts(NOW)).map(|end| end.outcome), want, "{why}");
+        }
     }
 
     #[test]

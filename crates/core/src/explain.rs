@@ -145,6 +145,6 @@ fn occurrence(player: &Player<'_>, at: Timestamp) -> Option<Upcoming> {
 
 /// Whether a job's action can be told without reading Zoho.
 fn needs_nothing(player: &Player<'_>) -> bool {
-    let question = Question { backups: &player.job.backups, when: &player.job.when };
+    let question = Question::of(player.job);
     question.needs() == Needs::default()
 }

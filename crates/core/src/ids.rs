@@ -22,6 +22,9 @@ pub enum IdError {
     /// Not a run ID.
     #[error("`{0}` is not a run ID: they are UUIDs, as `calloff history` prints them")]
     Run(String),
+    /// Not a debt's ID.
+    #[error("`{0}` is not the ID of a restore: they are UUIDs, as `calloff restore list` prints them")]
+    Restore(String),
 }
 
 macro_rules! text_id {
@@ -152,31 +155,53 @@ impl From<BackupId> for BackupRef {
     }
 }
 
-/// A run's ID: a UUID, version 7 when Calloff made it, so that IDs sort by time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RunId(Uuid);
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident, $error:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
 
-impl RunId {
-    /// Wraps a UUID made at the edge, where time and chance are.
-    #[must_use]
-    pub fn new(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
+        impl $name {
+            /// Wraps a UUID made at the edge, where time and chance are.
+            #[must_use]
+            pub fn new(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
 
-    /// Parses a UUID.
-    ///
-    /// # Errors
-    ///
-    /// If the text is not a UUID.
-    pub fn parse(text: &str) -> Result<Self, IdError> {
-        Uuid::try_parse(text).map(Self).map_err(|_| IdError::Run(printable(text)))
-    }
+            /// Parses a UUID.
+            ///
+            /// # Errors
+            ///
+            /// If the text is not a UUID.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                Uuid::try_parse(text).map(Self).map_err(|_| IdError::$error(printable(text)))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::parse(text)
+            }
+        }
+    };
 }
 
-impl fmt::Display for RunId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+uuid_id! {
+    /// A run's ID: a UUID, version 7 when Calloff made it, so that IDs sort by time.
+    RunId, Run
+}
+
+uuid_id! {
+    /// A debt's ID: a UUID, version 7 when Calloff made it, so that IDs sort by time.
+    RestoreId, Restore
 }
 
 /// The start of `text` with control characters escaped, so that an error message can't drive a terminal.

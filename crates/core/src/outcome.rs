@@ -112,6 +112,40 @@ pub fn judge_cancel(reply: &Reply) -> Verdict<Outcome> {
     })
 }
 
+/// How an attempt to schedule a backup ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scheduling {
+    /// Zoho says that it is scheduled.
+    Accepted,
+    /// A backup is scheduled already, or running: there is one at a time.
+    Taken,
+    /// Zoho refused: the outcome that a cancel would have.
+    Refused(Outcome),
+}
+
+/// Judges the reply to a call that schedules a backup. It is not safe to repeat without a look at what there is: what
+/// is transient here may have had its effect.
+///
+/// Sources: Zoho CRM API v7 "Schedule data backup" (`BACKUP_ALREADY_SCHEDULED`, `LIMIT_EXCEEDED`, `INVALID_DATA`),
+/// "Status codes".
+#[must_use]
+pub fn judge_schedule(reply: &Reply) -> Verdict<Scheduling> {
+    if let Reply::Answer(answer) = reply {
+        match (answer.status, answer.code.as_deref()) {
+            (200..=299, Some("SUCCESS")) => return Verdict::End(Scheduling::Accepted),
+            (400..=499, Some("BACKUP_ALREADY_SCHEDULED" | "INPROGRESS")) => {
+                return Verdict::End(Scheduling::Taken);
+            }
+            _ => {}
+        }
+    }
+    match judge_unread(reply) {
+        Verdict::End(outcome) => Verdict::End(Scheduling::Refused(outcome)),
+        Verdict::TokenRefused => Verdict::TokenRefused,
+        Verdict::Transient(asked) => Verdict::Transient(asked),
+    }
+}
+
 /// Judges the reply to a call that reads and did not bring what was asked for; it ends in the outcome that targets
 /// have which can't do without. Reading is always safe to repeat.
 ///
@@ -267,6 +301,31 @@ mod tests {
             assert_eq!(judge_cancel(&reply), want, "{why}: {reply:?}");
         }
         assert_eq!(judge_cancel(&Reply::Fault("reset".into())), Transient(None));
+    }
+
+    #[test]
+    fn a_schedule_is_accepted_taken_refused_or_in_doubt() {
+        use Outcome::{Denied, Rejected};
+        #[rustfmt::skip]
+        let table = [
+            (200, "SUCCESS",                  Verdict::End(Scheduling::Accepted),          "as it should be"),
+            (200, "",                         Verdict::Transient(None),                    "it may have been accepted"),
+            (400, "BACKUP_ALREADY_SCHEDULED", Verdict::End(Scheduling::Taken),             "one at a time"),
+            (400, "INPROGRESS",               Verdict::End(Scheduling::Taken),             "it runs"),
+            (400, "LIMIT_EXCEEDED",           Verdict::End(Scheduling::Refused(Rejected)), "this month's are used up"),
+            (400, "INVALID_DATA",             Verdict::End(Scheduling::Refused(Rejected)), "the rule"),
+            (403, "NO_PERMISSION",            Verdict::End(Scheduling::Refused(Denied)),   "the profile"),
+            (401, "OAUTH_SCOPE_MISMATCH",     Verdict::End(Scheduling::Refused(Denied)),   "the scope"),
+            (401, "INVALID_TOKEN",            Verdict::TokenRefused,                       "the token"),
+            (500, "INTERNAL_ERROR",           Verdict::Transient(None),                    "in doubt"),
+            (502, "BACKUP_ALREADY_SCHEDULED", Verdict::Transient(None),                    "a gateway's"),
+        ];
+        for (status, code, want, why) in table {
+            let code = (!code.is_empty()).then(|| code.to_owned());
+            let reply = Reply::Answer(Answer { status, code, ..Answer::default() });
+            assert_eq!(judge_schedule(&reply), want, "{why}: {reply:?}");
+        }
+        assert_eq!(judge_schedule(&Reply::Fault("reset".into())), Verdict::Transient(None));
     }
 
     #[test]

@@ -33,11 +33,12 @@ pub(super) fn conditions(
         .map_or((Some(Conditions::default()), None, false), |value| when(&value, windows, problems));
     let hold = optional(hold_value.as_ref(), |value| hold(value, problems));
     if let (Some(value), false) = (&hold_value, has_window) {
-        no_window(value.key_span(), "`hold` lasts until a window closes", problems);
+        no_window(value.key_span(), "`hold` lasts until a window closes", "", problems);
     }
     let restore = restore_value.as_ref().is_none_or(|value| restore(value, problems));
     if let (Some(value), false) = (&restore_value, has_window) {
-        no_window(value.key_span(), "`restore` comes when a window closes", problems);
+        let scope = "; the restore will need the scope ZohoCRM.bulk.backup.CREATE as well";
+        no_window(value.key_span(), "`restore` comes when a window closes", scope, problems);
     }
     if !restore {
         return None;
@@ -45,10 +46,10 @@ pub(super) fn conditions(
     Some(Read { conditions: conditions?, hold: hold?, restore: restore_value.is_some(), window })
 }
 
-fn no_window(span: Range<usize>, what: &str, problems: &mut Problems) {
+fn no_window(span: Range<usize>, what: &str, besides: &str, problems: &mut Problems) {
     problems
         .add(Code::Contradiction, span, format!("{what}, and the job has none"))
-        .help("add `window = \"NAME\"` to `[when]`")
+        .help(format!("add `window = \"NAME\"` to `[when]`{besides}"))
         .absence();
 }
 
@@ -69,7 +70,7 @@ fn when(
     let last_good_backup_within =
         optional(table.take("last_good_backup_within").as_ref(), |value| value.duration(problems, second));
     if let (Some(value), Some(Some(true)), None) = (&due_in_window_value, due_in_window, &window_value) {
-        no_window(value.key_span(), "`due_in_window` needs a window", problems);
+        no_window(value.key_span(), "`due_in_window` needs a window", "", problems);
     }
     table.finish(problems);
     let conditions = (|| {
@@ -131,7 +132,6 @@ fn statuses(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<String>> {
 const POLL: Duration = Duration::from_mins(5);
 
 fn hold(value: &Value<'_>, problems: &mut Problems) -> Option<Hold> {
-    problems.not_supported(value.key_span(), "`hold`");
     let mut table = value.table(problems, "`[hold]`".into())?;
     let bounds = Span::from(Duration::from_secs(1)).to(Duration::from_hours(24));
     let poll = table.take("poll").map_or(Some(POLL), |poll| poll.duration(problems, bounds));
@@ -144,7 +144,6 @@ fn hold(value: &Value<'_>, problems: &mut Problems) -> Option<Hold> {
 
 /// Reads `[restore]`; says whether it is right.
 fn restore(value: &Value<'_>, problems: &mut Problems) -> bool {
-    problems.not_supported(value.key_span(), "`restore`");
     let Some(mut table) = value.table(problems, "`[restore]`".into()) else { return false };
     let after = table.take("after").is_none_or(|after| after.word(problems, &[("window", ())]).is_some());
     table.finish(problems);

@@ -140,7 +140,7 @@ impl World {
             job.backups.iter().map(target).collect()
         };
         let paused = player.pause.filter(|pause| pause.covers(occurrence, now)).map(Pause::why);
-        let question = Question { backups: &job.backups, when: &job.when };
+        let question = Question::of(job);
         let targets = match (paused, question.answer_by(&conditions, &self.facts, now)) {
             (Some(why), _) => all(Action::Skip, &why, None),
             (None, Course::Untold(reason)) => all(Action::Unknown, &reason, None),

@@ -1,0 +1,428 @@
+//! Debts: what is owed once a cancel has ended a recurring schedule, when it falls due, and what pays it.
+//!
+//! An organisation has one schedule at a time, so it has one debt at a time: a cancel that comes while one is owed
+//! adds nothing to it. What is owed is what was scheduled before the first of them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, Zoned};
+
+use crate::config::Job;
+use crate::ids::{AccountName, BackupId, RestoreId};
+use crate::live::{LiveBackup, Phase};
+use crate::outcome::Outcome;
+use crate::words::words;
+
+words! {
+    /// Where a debt stands.
+    DebtState {
+        /// The schedule is yet to be put back.
+        Owed = "owed",
+        /// It is back.
+        Paid = "paid",
+        /// A person has said that it is not to come back.
+        Waived = "waived",
+    }
+}
+
+/// The pause after the first try to pay that was refused; it doubles from try to try.
+const FIRST_PAUSE: Duration = Duration::from_mins(1);
+
+/// The longest pause between two tries to pay.
+const LONGEST_PAUSE: Duration = Duration::from_hours(6);
+
+/// How often a debt that is overdue is spoken of again.
+pub const REMINDER: Duration = Duration::from_hours(24);
+
+/// A recurring schedule as it was before a cancel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreImage {
+    /// The backup's ID. The one that is put back has another.
+    pub backup: BackupId,
+    /// Its recurrence, in Zoho's own text.
+    pub rrule: String,
+    /// Its status.
+    pub status: Option<String>,
+    /// Its next start, in the offset that Zoho gave.
+    pub scheduled_date: Option<Zoned>,
+    /// Its first start, likewise.
+    pub start_date: Option<Zoned>,
+    /// The name of who asked for it.
+    pub requester: Option<String>,
+}
+
+impl PreImage {
+    /// What a cancel of this backup would end; `None` if that is no recurrence: an immediate backup owes nothing.
+    #[must_use]
+    pub fn of(live: &LiveBackup) -> Option<Self> {
+        Some(Self {
+            backup: live.id.clone()?,
+            rrule: live.rrule.clone().filter(|rule| !rule.trim().is_empty())?,
+            status: live.status.clone(),
+            scheduled_date: live.scheduled_date.clone(),
+            start_date: live.start_date.clone(),
+            requester: live.requester.clone(),
+        })
+    }
+}
+
+/// A schedule that is owed, or was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Debt {
+    /// Its ID.
+    pub restore_id: RestoreId,
+    /// The account.
+    pub account: AccountName,
+    /// The name of the job whose cancel was the first.
+    pub job: String,
+    /// What is owed.
+    pub pre_image: PreImage,
+    /// Since when.
+    pub owed_since: Timestamp,
+    /// When the window closes, as it was known at the last cancel.
+    pub due: Timestamp,
+    /// Where it stands.
+    pub state: DebtState,
+    /// Tries to pay it that were refused.
+    pub tries: u32,
+    /// Not before this instant is it tried again; `None` if it was not refused yet.
+    pub next_try: Option<Timestamp>,
+    /// Why it is still owed, how it was paid, or why it was waived.
+    pub reason: Option<String>,
+    /// The ID under which the schedule was put back.
+    pub restored: Option<BackupId>,
+    /// When it was paid or waived.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// When a debt is to be paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payment {
+    /// Now.
+    Now,
+    /// Not before this instant, as far as is known now.
+    At(Timestamp),
+    /// Not without a person, for this reason.
+    ByHand(String),
+}
+
+/// Says when a debt is to be paid; `jobs` are those that are loaded, of any account.
+///
+/// It falls due when its job's window closes, by the file as it is now, and when no other window is open that a job of
+/// the same account holds or restores after: two windows in a row owe one restore. After a refusal it waits. If its
+/// job is gone, or restores nothing any more, nobody can tell when its window is over: a person decides.
+#[must_use]
+pub fn payment<'a>(debt: &Debt, jobs: impl IntoIterator<Item = &'a Job>, now: Timestamp) -> Payment {
+    let (mut own, mut closes) = (None, None);
+    for job in jobs.into_iter().filter(|job| job.account == debt.account) {
+        let is_own = job.name.as_str() == debt.job;
+        if is_own {
+            own = Some(job);
+        }
+        // A job that is switched off holds nothing; the debt that it has made is due when its window closes even so.
+        if is_own || (job.enabled && (job.hold.is_some() || job.restore)) {
+            closes = closes.max(job.when.window.as_ref().and_then(|named| named.window.closing_at(now)));
+        }
+    }
+    match own {
+        None => {
+            return Payment::ByHand(format!(
+                "orphaned: there is no job `{}` any more that would say when to restore",
+                debt.job
+            ));
+        }
+        Some(job) if !job.restore => {
+            return Payment::ByHand(format!("orphaned: the job `{}` has no `[restore]` any more", debt.job));
+        }
+        Some(_) => {}
+    }
+    if let Some(closes) = closes {
+        return Payment::At(closes);
+    }
+    // The clock was set back: the window is not open any more only because it is not open yet.
+    if now < debt.owed_since {
+        return Payment::At(debt.due);
+    }
+    let longest = SignedDuration::try_from(LONGEST_PAUSE).unwrap_or(SignedDuration::MAX);
+    match debt.next_try.filter(|next| *next > now && next.duration_since(now) <= longest) {
+        Some(next) => Payment::At(next),
+        None => Payment::Now,
+    }
+}
+
+/// How long a debt is left alone after so many tries that were refused.
+#[must_use]
+pub fn pause_after(tries: u32) -> Duration {
+    let doublings = tries.saturating_sub(1).min(16);
+    FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+}
+
+/// Whether a cancel that ended so may have been what stopped the backup. One that was sent by a process that was
+/// killed, or whose answer was lost, may have; one that Zoho refused at once has not.
+#[must_use]
+pub fn may_have_stopped(outcome: Outcome, attempts: u32, was_interrupted: bool) -> bool {
+    match outcome {
+        Outcome::Cancelled | Outcome::Contradicted => true,
+        // It runs, or was left alone: Zoho has shown it as not stopped.
+        Outcome::TooLate | Outcome::Skipped | Outcome::Missed => false,
+        Outcome::Exhausted => was_interrupted || attempts > 0,
+        Outcome::AlreadyCancelled | Outcome::NotFound | Outcome::Denied | Outcome::Rejected => {
+            was_interrupted || attempts > 1
+        }
+    }
+}
+
+/// What an account has of a wanted recurrence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It is scheduled, under this ID if Zoho says so.
+    Same(Option<BackupId>),
+    /// Another one is scheduled, as this says.
+    Other(String),
+    /// A backup without a recurrence is running; what comes after it can't be told.
+    Running,
+    /// Nothing is scheduled.
+    Nothing,
+}
+
+/// Looks for a recurrence in what Zoho shows.
+#[must_use]
+pub fn find(rrule: &str, live: Option<&LiveBackup>, now: Timestamp) -> Found {
+    let Some(backup) = live.filter(|backup| !backup.is_idle(now)) else { return Found::Nothing };
+    match (&backup.rrule, backup.phase()) {
+        (Some(rule), _) if is_same_rule(rule, rrule) => Found::Same(backup.id.clone()),
+        (None, Phase::Running) => Found::Running,
+        _ => Found::Other(describe(backup)),
+    }
+}
+
+/// A backup in a few words, with who asked for it: that is whom to talk to.
+#[must_use]
+pub fn describe(backup: &LiveBackup) -> String {
+    let id = backup.id.as_ref().map_or("without an ID", BackupId::as_str);
+    let status = backup.status.as_deref().unwrap_or("without a status");
+    let rule = backup.rrule.as_deref().unwrap_or("no recurrence");
+    let requester = backup.requester.as_deref().unwrap_or("somebody whom Zoho does not name");
+    format!("backup {id} ({status}, {rule}), requested by {requester}")
+}
+
+/// Whether two rules ask for the same. Zoho may write a rule another way than it was given.
+///
+/// Source: RFC 5545 §3.3.10: the parts of a rule come in any order, and the default interval is 1.
+#[must_use]
+pub fn is_same_rule(one: &str, other: &str) -> bool {
+    parts(one) == parts(other)
+}
+
+fn parts(rule: &str) -> BTreeSet<String> {
+    let rule = rule.trim().to_ascii_uppercase();
+    let rule = rule.strip_prefix("RRULE:").unwrap_or(&rule);
+    let part = |part: &str| match part.trim().split_once('=') {
+        Some((key, list)) => {
+            let mut values: Vec<&str> = list.split(',').map(str::trim).collect();
+            values.sort_unstable();
+            format!("{}={}", key.trim(), values.join(","))
+        }
+        None => part.trim().to_owned(),
+    };
+    rule.split(';').map(part).filter(|part| !part.is_empty() && part != "INTERVAL=1").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{JobDefaults, parse_job, parse_settings};
+    use crate::ids::JobName;
+
+    const OPENS: &str = "2026-11-27T18:00:00Z";
+    const RULE: &str = "RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=TU";
+
+    fn ts(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn live(status: &str, rrule: Option<&str>) -> LiveBackup {
+        LiveBackup {
+            id: BackupId::parse("42").ok(),
+            status: Some(status.to_owned()),
+            rrule: rrule.map(str::to_owned),
+            scheduled_date: "2026-12-01T10:00:00+00:00[UTC]".parse().ok(),
+            requester: Some("Ada".to_owned()),
+            ..LiveBackup::default()
+        }
+    }
+
+    /// Two windows: `freeze` from 18:00 for six hours, and `import` from 23:00 for six hours.
+    fn defaults() -> JobDefaults {
+        let account =
+            "data_center = \"eu\"\nclient_id = \"x\"\nclient_secret.env = \"X\"\nrefresh_token.env = \"X\"\n";
+        let text = format!(
+            "timezone = \"UTC\"\n[accounts.acme]\n{account}[accounts.globex]\n{account}\
+             [[windows.freeze]]\nopens = \"0 18 * * FRI\"\nlasts = \"6h\"\n\
+             [[windows.import]]\nopens = \"0 23 * * FRI\"\nlasts = \"6h\"\n"
+        );
+        let read = parse_settings("calloff.toml", &text, None);
+        assert!(read.settings.value.is_some(), "{:?}", read.settings.diagnostics);
+        read.defaults
+    }
+
+    fn job(name: &str, account: &str, window: &str, rest: &str) -> Job {
+        let text = format!(
+            "account = \"{account}\"\nbackups = [\"current\"]\nschedule.cron = \"0 18 * * FRI\"\nwhen.window = \"{window}\"\n{rest}"
+        );
+        let read = parse_job(&JobName::parse(name).unwrap(), name, &text, &defaults());
+        read.value.unwrap_or_else(|| panic!("{:?}", read.diagnostics))
+    }
+
+    fn debt() -> Debt {
+        Debt {
+            restore_id: RestoreId::parse("0197c9d4-0000-7000-8000-000000000001").unwrap(),
+            account: "acme".parse().unwrap(),
+            job: "freeze".to_owned(),
+            pre_image: PreImage::of(&live("SCHEDULED", Some(RULE))).unwrap(),
+            owed_since: ts(OPENS),
+            due: ts("2026-11-28T00:00:00Z"),
+            state: DebtState::Owed,
+            tries: 0,
+            next_try: None,
+            reason: None,
+            restored: None,
+            ended_at: None,
+        }
+    }
+
+    #[test]
+    fn a_debt_falls_due_when_its_window_has_closed_and_no_other_one_is_open() {
+        let own = job("freeze", "acme", "freeze", "restore = {}");
+        let import = |rest| job("import", "acme", "import", rest);
+        let closing = Payment::At(ts("2026-11-28T00:00:00Z"));
+        let later = Payment::At(ts("2026-11-28T05:00:00Z"));
+        #[rustfmt::skip]
+        let table = [
+            ("2026-11-27T19:00:00Z",     None,                                            closing.clone(), "the window is open"),
+            ("2026-11-28T00:00:00Z",     None,                                            Payment::Now,    "it has closed"),
+            ("2026-11-27T23:30:00Z",     Some(import("restore = {}")),                    later.clone(),   "two in a row, while both are open"),
+            ("2026-11-28T00:00:00Z",     Some(import("restore = {}")),                    later.clone(),   "two in a row"),
+            ("2026-11-28T00:00:00Z",     Some(import("hold = {}")),                       later,           "it would be cancelled again"),
+            ("2026-11-28T05:00:00Z",     Some(import("hold = {}")),                       Payment::Now,    "both have closed"),
+            ("2026-11-28T00:00:00Z",     Some(import("")),                                Payment::Now,    "that one holds nothing"),
+            ("2026-11-28T00:00:00Z",     Some(import("enabled = false\nhold = {}")),      Payment::Now,    "that one is switched off"),
+            ("2026-11-28T00:00:00Z",     Some(job("other", "globex", "import", "hold = {}")), Payment::Now, "that is another account's"),
+            ("2026-11-27T17:00:00Z",     None,                                            closing,         "the clock was set back"),
+        ];
+        for (now, other, want, why) in table {
+            let jobs = std::iter::once(&own).chain(&other);
+            assert_eq!(payment(&debt(), jobs, ts(now)), want, "{why}");
+        }
+        let off = job("freeze", "acme", "freeze", "enabled = false\nrestore = {}");
+        let at = payment(&debt(), [&off], ts("2026-11-27T19:00:00Z"));
+        assert_eq!(
+            at,
+            Payment::At(ts("2026-11-28T00:00:00Z")),
+            "its own window counts though it is switched off"
+        );
+    }
+
+    #[test]
+    fn a_debt_without_its_job_waits_for_a_person() {
+        let now = ts("2026-11-28T00:00:00Z");
+        let by_hand = |jobs: &[Job]| match payment(&debt(), jobs, now) {
+            Payment::ByHand(why) => why,
+            other => panic!("{other:?}"),
+        };
+        assert!(by_hand(&[]).starts_with("orphaned: there is no job `freeze`"));
+        assert!(by_hand(&[job("freeze", "acme", "freeze", "")]).contains("no `[restore]`"));
+        assert!(by_hand(&[job("freeze", "globex", "freeze", "restore = {}")]).contains("no job"));
+    }
+
+    #[test]
+    fn a_refused_debt_is_tried_again_after_a_minute_and_then_ever_later() {
+        let minutes = |tries| pause_after(tries).as_secs() / 60;
+        let got: Vec<u64> = (1..=11).map(minutes).collect();
+        assert_eq!(got, [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360]);
+        assert_eq!(minutes(u32::MAX), 360);
+        let own = job("freeze", "acme", "freeze", "restore = {}");
+        let now = ts("2026-11-28T00:00:00Z");
+        let after = |next: &str| payment(&Debt { next_try: Some(ts(next)), ..debt() }, [&own], now);
+        assert_eq!(after("2026-11-28T00:01:00Z"), Payment::At(ts("2026-11-28T00:01:00Z")));
+        assert_eq!(after("2026-11-27T23:59:00Z"), Payment::Now);
+        assert_eq!(after("2027-11-28T00:00:00Z"), Payment::Now, "the clock was ahead then");
+    }
+
+    #[test]
+    fn rules_are_the_same_however_they_are_written() {
+        #[rustfmt::skip]
+        let table = [
+            (RULE,                                   "FREQ=WEEKLY;BYDAY=TU",                   true,  "prefix and default interval"),
+            ("RRULE:FREQ=MONTHLY;BYDAY=1TH;INTERVAL=2", "RRULE:INTERVAL=2;FREQ=MONTHLY;BYDAY=1TH", true, "order"),
+            ("RRULE:FREQ=WEEKLY;BYDAY=TU,FR",        "RRULE:FREQ=WEEKLY;BYDAY=FR,TU;",         true,  "order of days"),
+            (RULE,                                   "rrule:freq=weekly;interval=1;byday=tu",  true,  "case"),
+            (RULE,                                   "RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=TU",  false, "another interval"),
+            (RULE,                                   "RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=WE",  false, "another day"),
+            (RULE,                                   "",                                       false, "none"),
+        ];
+        for (one, other, same, why) in table {
+            assert_eq!(is_same_rule(one, other), same, "{why}");
+            assert_eq!(is_same_rule(other, one), same, "{why}");
+        }
+    }
+
+    #[test]
+    fn what_is_scheduled_is_the_same_another_or_nothing() {
+        let now = ts(OPENS);
+        let id = BackupId::parse("42").ok();
+        #[rustfmt::skip]
+        let table = [
+            (Some(live("SCHEDULED", Some("FREQ=WEEKLY;BYDAY=TU"))), "Same",    "its own"),
+            (Some(live("INPROGRESS", Some(RULE))),                  "Same",    "it has come back, and runs"),
+            (Some(live("COMPLETED", Some(RULE))),                   "Same",    "it has run, and will again"),
+            (Some(live("STOPPED", Some(RULE))),                     "Nothing", "stopped, whatever dates it shows"),
+            (Some(live("SCHEDULED", Some("FREQ=MONTHLY"))),         "Other",   "somebody's own"),
+            (Some(live("SCHEDULED", None)),                         "Other",   "without a rule"),
+            (Some(live("INPROGRESS", None)),                        "Running", "an immediate one"),
+            (Some(LiveBackup { scheduled_date: None, ..live("COMPLETED", None) }), "Nothing", "over"),
+            (None,                                                  "Nothing", "no backup"),
+        ];
+        for (live, want, why) in table {
+            let found = format!("{:?}", find(RULE, live.as_ref(), now));
+            assert!(found.starts_with(want), "{why}: {found}");
+        }
+        assert_eq!(find(RULE, Some(&live("SCHEDULED", Some(RULE))), now), Found::Same(id));
+        let Found::Other(what) = find(RULE, Some(&live("SCHEDULED", Some("FREQ=MONTHLY"))), now) else {
+            panic!()
+        };
+        assert_eq!(what, "backup 42 (SCHEDULED, FREQ=MONTHLY), requested by Ada");
+    }
+
+    #[test]
+    fn an_immediate_backup_owes_nothing() {
+        assert!(PreImage::of(&live("SCHEDULED", None)).is_none());
+        assert!(PreImage::of(&live("SCHEDULED", Some(" "))).is_none());
+        let nameless = LiveBackup { id: None, ..live("SCHEDULED", Some(RULE)) };
+        assert!(PreImage::of(&nameless).is_none());
+        assert_eq!(PreImage::of(&live("SCHEDULED", Some(RULE))).unwrap().rrule, RULE);
+    }
+
+    #[test]
+    fn a_cancel_that_was_refused_at_once_has_stopped_nothing() {
+        use Outcome::{AlreadyCancelled, Cancelled, Denied, Exhausted, Missed, TooLate};
+        #[rustfmt::skip]
+        let table = [
+            (Cancelled,        1, false, true,  "it has"),
+            (AlreadyCancelled, 1, false, false, "somebody else was faster"),
+            (AlreadyCancelled, 2, false, true,  "the first answer was lost"),
+            (AlreadyCancelled, 1, true,  true,  "the process before was killed after it had sent one"),
+            (TooLate,          3, true,  false, "it runs"),
+            (Denied,           1, false, false, "refused"),
+            (Denied,           2, false, true,  "the first may have got through"),
+            (Exhausted,        0, false, false, "none was sent"),
+            (Exhausted,        1, false, true,  "one was sent"),
+            (Exhausted,        0, true,  true,  "the process before may have sent one"),
+            (Missed,           0, false, false, "it was left alone"),
+        ];
+        for (outcome, attempts, interrupted, want, why) in table {
+            assert_eq!(may_have_stopped(outcome, attempts, interrupted), want, "{why}");
+        }
+    }
+}
