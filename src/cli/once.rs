@@ -1,4 +1,4 @@
-//! `calloff once`: everything due now, then the end.
+//! `calloff once`: everything due now, one look at each held account, the restores that are due, then the end.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,6 +35,10 @@ pub(super) async fn once(
     for due in agenda.due(now, now) {
         let runner = runner.clone();
         tasks.spawn(async move { Ok(Done::Fired(Box::new(runner.fire(due, |_| ()).await))) });
+    }
+    for (_, duty) in runner.duties().await? {
+        let runner = runner.clone();
+        tasks.spawn(async move { Ok(Done::SeenTo(runner.see_to(duty).await?)) });
     }
     let settings = &configuration.settings;
     let mut results = Results::new(args.form.json, output);

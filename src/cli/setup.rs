@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::LogArgs;
 use super::output::{self, Output};
 use crate::clock::{Clock as _, SystemClock};
-use crate::daemon::{Access, Accounts, Ended, Fired, Runner, Surroundings, Worker};
+use crate::daemon::{Access, Accounts, Ended, Fired, Paid, Runner, SeenTo, Surroundings, Worker};
 use crate::error::{Error, chain};
 use crate::files::Loaded;
 use crate::store::{Interrupted, Role, Store};
@@ -56,6 +56,23 @@ pub(super) fn runtime() -> Result<Runtime, Error> {
 /// If anything in them is wrong; the diagnostics have then been printed.
 pub(super) fn configuration(config: Option<&Path>) -> Result<Configuration, Error> {
     accept(files::load(&find(config)?, None))
+}
+
+/// Loads `calloff.toml` and those jobs that are valid; of the others the diagnostics are printed.
+///
+/// # Errors
+///
+/// If anything in `calloff.toml` is wrong; the diagnostics have then been printed.
+pub(super) fn configuration_as_far_as_valid(config: Option<&Path>) -> Result<Configuration, Error> {
+    let loaded = files::load(&find(config)?, None);
+    match loaded.settings {
+        Some(settings) => {
+            output::diagnostics(&loaded.diagnostics);
+            let jobs = loaded.jobs.into_iter().map(Arc::new).collect();
+            Ok(Configuration { settings, folder: loaded.base, jobs })
+        }
+        None => accept(loaded),
+    }
 }
 
 /// Loads `calloff.toml` alone.
@@ -201,6 +218,7 @@ impl Configuration {
                 stop: stop.clone(),
                 record_within,
                 sightings: Arc::default(),
+                successors: Arc::default(),
             },
             accounts: Arc::new(accounts),
             jobs: Arc::new(jobs),
@@ -250,6 +268,8 @@ pub(super) enum Done {
     Fired(Box<Fired>),
     /// An interrupted run whose account is gone.
     Orphan,
+    /// What a window had left to be done.
+    SeenTo(SeenTo),
 }
 
 /// Prints how runs ended, and gives the exit code that follows from all of them.
@@ -302,6 +322,12 @@ impl Results {
     fn add(&mut self, done: Done) {
         let Fired { missed, ended } = match done {
             Done::Fired(fired) => *fired,
+            Done::SeenTo(SeenTo::Nothing) => return,
+            Done::SeenTo(SeenTo::Drift(ended)) => Fired { missed: None, ended: Some(*ended) },
+            Done::SeenTo(SeenTo::Payment(paid)) => {
+                self.add_payment(&paid);
+                return;
+            }
             Done::Orphan => {
                 self.orphaned += 1;
                 return;
@@ -315,6 +341,24 @@ impl Results {
             Some(Ended::Stopped(_)) => self.stopped += 1,
             Some(Ended::Unrecorded(_)) => self.unrecorded += 1,
             None => {}
+        }
+    }
+
+    /// Notes a payment. It is no run, and those who read the runs of `--json` find none of it there.
+    fn add_payment(&mut self, paid: &Paid) {
+        match paid {
+            Paid::Yes(debt) if !self.json => {
+                let printed = self.output.text(&report::paid(debt));
+                printed.unwrap_or_else(|error| self.note(error));
+            }
+            Paid::No(debt, refusal) => {
+                self.failures += 1;
+                self.refusals +=
+                    usize::from(outcome::credentials_refused(refusal.outcome, refusal.code.as_deref()));
+                output::notice(&format!("the restore {} is still owed: {}", debt.restore_id, refusal.why));
+            }
+            Paid::Stopped => self.stopped += 1,
+            _ => {}
         }
     }
 

@@ -45,7 +45,7 @@ impl Cancelling {
     /// The target with its outcome.
     pub(super) fn end(mut self, outcome: Outcome, reason: Option<String>) -> Ending {
         self.target.end(outcome, reason);
-        Ending { position: self.position, target: self.target, attempt: self.last }
+        Ending { position: self.position, target: self.target, attempt: self.last, stopped: None }
     }
 
     fn note_reply(&mut self, reply: Reply, sent_at: Timestamp, took: Duration) {

@@ -5,17 +5,22 @@ use std::time::Duration;
 
 use calloff_core::condition::Facts;
 use calloff_core::course::{self, Course, End, Question, Starts};
-use calloff_core::ids::{BackupId, BackupRef};
+use calloff_core::hold::{Held, Memory};
+use calloff_core::ids::{BackupId, BackupRef, JobName, RestoreId};
 use calloff_core::live::LiveBackup;
 use calloff_core::outcome::Outcome;
-use calloff_core::run::{Run, Target};
+use calloff_core::restore::PreImage;
+use calloff_core::run::{Run, Target, Trigger};
+use jiff::Timestamp;
 
 use super::accounts::Access;
+use super::ids::new_id;
 use super::look::Unread;
 use super::pursuit::Spent;
 use super::runner::PATIENCE;
-use super::worker::{Ended, Orders, Worker, open_targets};
+use super::worker::{Ended, Orders, Owing, Worker, open_targets};
 use crate::error::chain;
+use crate::store::{self as record, Decision, NewDebt};
 
 /// The pauses between the tries of a late run to see whether its backup has run meanwhile.
 const LATE_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
@@ -23,10 +28,11 @@ const LATE_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(
 /// What was decided.
 #[derive(Debug)]
 pub(super) enum Decided {
-    /// The targets are to be cancelled. When one of them starts by itself, as far as a look has shown.
-    Act(Option<Starts>),
-    /// The targets have ended without a call.
-    Ended,
+    /// The targets are to be cancelled. When one of them starts by itself, as far as a look has shown, and what the
+    /// cancels owe.
+    Act(Option<Starts>, Owing),
+    /// The targets have ended without a call; a debt may be on its way into the record all the same.
+    Ended(Owing),
     /// A stop came first.
     Stopped,
 }
@@ -42,11 +48,11 @@ impl Worker {
         spent: &mut Spent,
     ) -> Decided {
         let backups: Vec<BackupRef> = run.targets.iter().map(|target| target.backup.clone()).collect();
-        let live = if orders.decided && !backups.contains(&BackupRef::Current) {
-            None
+        let (live, owing) = if orders.decided && !backups.contains(&BackupRef::Current) {
+            (None, orders.owing)
         } else {
             match self.ask(access, run, &backups, orders, spent).await {
-                Ok(live) => live,
+                Ok(asked) => asked,
                 Err(decided) => return decided,
             }
         };
@@ -63,11 +69,11 @@ impl Worker {
                 end_target(target, &End::without(Outcome::Missed, reason.clone()));
             }
         }
-        Decided::Act(starts)
+        Decided::Act(starts, owing)
     }
 
     /// Asks the conditions, and what `current` is, of Zoho as far as they need it. Gives what Zoho has shown, if it was
-    /// asked.
+    /// asked, and what the cancels owe.
     async fn ask(
         &self,
         access: &Access,
@@ -75,8 +81,8 @@ impl Worker {
         backups: &[BackupRef],
         orders: &Orders,
         spent: &mut Spent,
-    ) -> Result<Option<Option<LiveBackup>>, Decided> {
-        let question = Question { backups, when: &orders.when, restore: false };
+    ) -> Result<(Option<Option<LiveBackup>>, Owing), Decided> {
+        let question = Question { backups, when: &orders.when, restore: orders.restore };
         // What can be told without asking Zoho costs no call.
         if let Course::End(end) = question.answer(&Facts::default(), self.clock.now()) {
             return Err(end_all(run, &end, orders.verify));
@@ -86,32 +92,134 @@ impl Worker {
         if let Some(live) = facts.live.as_read() {
             self.remember(&access.name, live.clone());
         }
-        match question.answer(&facts, self.clock.now()) {
-            Course::End(end) => Err(end_all(run, &end, orders.verify)),
+        let now = self.clock.now();
+        match question.answer(&facts, now) {
+            Course::End(end) => {
+                if end.outcome != Outcome::Skipped {
+                    self.begin_hold(run, orders).await;
+                }
+                Err(end_all(run, &end, orders.verify))
+            }
             Course::Untold(reason) => {
+                self.begin_hold(run, orders).await;
                 unended(run).for_each(|target| end_unread(target, unread.as_ref(), &reason));
-                Err(Decided::Ended)
+                Err(Decided::Ended(Owing::Nothing))
             }
             Course::Cancel(current) => {
-                if orders.is_conditional(backups) {
-                    self.settle(run, current).await;
-                }
-                Ok(facts.live.as_read().cloned())
+                let live = facts.live.as_read();
+                let owing = match live.filter(|_| orders.restore) {
+                    Some(live) => {
+                        end_unrestorable(run, live.as_ref(), orders.verify, now);
+                        self.settle_first(run, current, live.as_ref(), orders, *spent).await?
+                    }
+                    None => {
+                        if orders.is_conditional(backups) {
+                            self.settle(run, current, orders).await;
+                        }
+                        Owing::Nothing
+                    }
+                };
+                Ok((live.cloned(), owing))
             }
         }
     }
 
     /// Puts on record that the run acts, and on what.
-    async fn settle(&self, run: &mut Run, current: Option<BackupId>) {
-        for target in run.targets.iter_mut().filter(|target| target.backup == BackupRef::Current) {
-            target.backup = current.clone().map_or(BackupRef::Current, BackupRef::Id);
-        }
-        let decided = self.store.decided(run.run_id, current);
+    async fn settle(&self, run: &mut Run, current: Option<BackupId>, orders: &Orders) {
+        name_current(run, current.as_ref());
+        let decision = Decision { current, debt: None, hold: self.hold_of(run, orders) };
+        let decided = self.store.decided(run.run_id, decision);
         // It stays in line, before the outcomes.
         if let Ok(Err(error)) = tokio::time::timeout(PATIENCE, decided).await {
             tracing::error!(event = "run.undecided", run_id = %run.run_id, job = run.job,
                 error = chain(&error), "going ahead without a record");
         }
+    }
+
+    /// Puts on record that the run acts, and what was scheduled before: nothing is sent until that is durable. If it
+    /// can't be had in time, the targets end without a call.
+    async fn settle_first(
+        &self,
+        run: &mut Run,
+        current: Option<BackupId>,
+        live: Option<&LiveBackup>,
+        orders: &Orders,
+        spent: Spent,
+    ) -> Result<Owing, Decided> {
+        if current.is_none() && unended(run).next().is_none() {
+            self.begin_hold(run, orders).await;
+            return Err(Decided::Ended(Owing::Nothing));
+        }
+        name_current(run, current.as_ref());
+        let now = self.clock.now();
+        let debt = live.and_then(PreImage::of).map(|pre_image| NewDebt {
+            restore_id: RestoreId::new(new_id(now)),
+            account: run.account.clone(),
+            job: run.job.clone(),
+            pre_image,
+            due: orders.closing(now).unwrap_or(now),
+            now,
+        });
+        let makes_debt = debt.is_some();
+        let decision = Decision { current, debt, hold: self.hold_of(run, orders) };
+        let written = self.store.decided(run.run_id, decision);
+        let patience = self.patience(orders, live, spent);
+        let trouble = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(Decided::Stopped),
+            written = tokio::time::timeout(patience, written) => match written {
+                Ok(Ok(record::Decided::OnRecord(debt))) => {
+                    if let (Some(restore_id), Some(rrule)) = (debt, live.and_then(|live| live.rrule.as_ref())) {
+                        tracing::info!(event = "restore.recorded", run_id = %run.run_id, job = run.job,
+                            account = %run.account, %restore_id, rrule, "what is scheduled is on record, to be put back");
+                    }
+                    return Ok(if makes_debt { Owing::Debt } else { Owing::Nothing });
+                }
+                Ok(Ok(record::Decided::NoSuchRun)) => "another process has claimed the run".to_owned(),
+                Ok(Err(error)) => chain(&error),
+                Err(_) => "the record took no writes in time".to_owned(),
+            },
+        };
+        tracing::error!(event = "run.not_sent", run_id = %run.run_id, job = run.job, account = %run.account, why = trouble,
+            "what is scheduled could not be put on record, and it is to be restored: nothing is sent");
+        let reason = format!(
+            "nothing was sent: what is scheduled, and is to be restored, could not be put on record first: {trouble}"
+        );
+        unended(run).for_each(|target| end_target(target, &End::without(Outcome::Exhausted, reason.clone())));
+        // The write stays in line, and what it makes is to be taken back then.
+        Err(Decided::Ended(if makes_debt { Owing::Debt } else { Owing::Nothing }))
+    }
+
+    /// How long the record is waited for: no longer than the run may take, and than the backup leaves time.
+    fn patience(&self, orders: &Orders, live: Option<&LiveBackup>, spent: Spent) -> Duration {
+        let now = self.clock.now();
+        let time = orders.policy.give_up_after.saturating_sub(spent.time());
+        let start = live.and_then(|backup| backup.next_start(now)).filter(|start| *start > now);
+        let left = start.and_then(|start| start.duration_since(now).try_into().ok());
+        time.min(left.unwrap_or(Duration::MAX))
+    }
+
+    /// Begins to hold the window of a run that does not act, or can't tell whether to.
+    async fn begin_hold(&self, run: &Run, orders: &Orders) {
+        let Some(held) = self.hold_of(run, orders) else { return };
+        if let Ok(Err(error)) = tokio::time::timeout(PATIENCE, self.store.hold(held)).await {
+            tracing::error!(event = "hold.unrecorded", run_id = %run.run_id, job = run.job, error = chain(&error),
+                "the window is not held");
+        }
+    }
+
+    /// The hold that a run begins, if its job holds. A look at a held window is part of its hold.
+    fn hold_of(&self, run: &Run, orders: &Orders) -> Option<Held> {
+        let hold = orders.hold.filter(|_| run.trigger != Trigger::Hold)?;
+        let now = self.clock.now();
+        Some(Held {
+            job: JobName::parse(&run.job).ok()?,
+            account: run.account.clone(),
+            since: now,
+            closes: orders.closing(now)?,
+            next_poll: now.saturating_add(hold.poll).unwrap_or(Timestamp::MAX),
+            memory: Memory::default(),
+        })
     }
 
     /// What a late run would gain from knowing. A few tries are worth it so late, and no more: if Zoho can't be read
@@ -156,14 +264,31 @@ impl Worker {
         let outcome = if run.occurrence.is_some() { Outcome::Missed } else { Outcome::Exhausted };
         let open = open_targets(&run);
         end_all(&mut run, &End::without(outcome, reason.to_owned()), false);
-        self.end_without_calls(run, &open).await
+        self.end_without_calls(run, &open, Owing::Nothing).await
+    }
+}
+
+/// Ends those listed backups of which it is not known what would have to be restored, and those that need no call.
+fn end_unrestorable(run: &mut Run, live: Option<&LiveBackup>, verify: bool, now: Timestamp) {
+    for target in unended(run) {
+        let end = target.backup.id().and_then(|id| course::unrestorable(id, live, now));
+        if let Some(end) = end {
+            end_target(target, &End { verified: end.verified.filter(|_| verify), ..end });
+        }
+    }
+}
+
+/// Says which backup `current` is.
+fn name_current(run: &mut Run, current: Option<&BackupId>) {
+    for target in run.targets.iter_mut().filter(|target| target.backup == BackupRef::Current) {
+        target.backup = current.map_or(BackupRef::Current, |id| BackupRef::Id(id.clone()));
     }
 }
 
 fn end_all(run: &mut Run, end: &End, verify: bool) -> Decided {
     let end = End { verified: end.verified.filter(|_| verify), ..end.clone() };
     unended(run).for_each(|target| end_target(target, &end));
-    Decided::Ended
+    Decided::Ended(Owing::Nothing)
 }
 
 fn unended(run: &mut Run) -> impl Iterator<Item = &mut Target> {

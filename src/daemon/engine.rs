@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::agenda::{Agenda, Due};
 use super::beat::{Beat, SILENCE};
+use super::keeper::{Duty, Keeper, Key};
 use super::runner::Runner;
 use super::watch::ClockWatch;
 use crate::error::chain;
@@ -26,8 +27,28 @@ pub struct Engine {
     tasks: JoinSet<()>,
     /// Which job each task keeps busy, and where its schedule stands after that.
     busy: HashMap<Id, (usize, Timestamp)>,
+    /// What windows leave to be done.
+    keeper: Keeper,
+    /// Whether the record may have other duties than the keeper knows.
+    is_stale: bool,
+    /// Which task sees to which duty, or reads them.
+    seeing: HashMap<Id, Seeing>,
+    /// What was read of the duties.
+    read: (mpsc::UnboundedSender<Duties>, mpsc::UnboundedReceiver<Duties>),
     /// Tasks tell here that their jobs are idle again.
     freed: (mpsc::UnboundedSender<Freed>, mpsc::UnboundedReceiver<Freed>),
+}
+
+/// Duties, each with when it is to be done.
+type Duties = Vec<(Timestamp, Duty)>;
+
+/// What a task of the keeper is about.
+#[derive(Debug)]
+enum Seeing {
+    /// Reading the duties.
+    Reading,
+    /// One of them.
+    To(Key),
 }
 
 /// A task will make no more calls; its job's schedule stands at this instant.
@@ -43,7 +64,19 @@ impl Engine {
             let runner = runner.clone();
             tasks.spawn(async move { drop(runner.take_up(interrupted).await) });
         }
-        Self { runner, agenda, watch, keep, tasks, busy: HashMap::new(), freed: mpsc::unbounded_channel() }
+        Self {
+            runner,
+            agenda,
+            watch,
+            keep,
+            tasks,
+            busy: HashMap::new(),
+            keeper: Keeper::default(),
+            is_stale: true,
+            seeing: HashMap::new(),
+            read: mpsc::unbounded_channel(),
+            freed: mpsc::unbounded_channel(),
+        }
     }
 
     /// Works until the runner's worker is stopped, then lets what is under way finish, for `grace` at most. Gives
@@ -57,6 +90,10 @@ impl Engine {
                 biased;
                 () = stop.cancelled() => break,
                 Some((id, cursor)) = self.freed.1.recv() => self.settle(id, Some(cursor)),
+                Some(duties) = self.read.1.recv() => {
+                    self.keeper.learn(duties);
+                    self.see_to_what_is_due();
+                }
                 Some(ended) = self.tasks.join_next_with_id() => self.joined(ended),
                 Some(beat) = beats.recv() => {
                     silent_at = Instant::now() + SILENCE;
@@ -90,6 +127,39 @@ impl Engine {
         for due in self.agenda.due(now, look.awake_since) {
             self.fire(due);
         }
+        self.see_to_what_is_due();
+        self.read_duties();
+    }
+
+    /// Sees to what windows have left to be done.
+    fn see_to_what_is_due(&mut self) {
+        for duty in self.keeper.due(self.runner.worker.clock.now()) {
+            let (runner, key) = (self.runner.clone(), duty.key());
+            let task = self.tasks.spawn(async move { runner.see_to_quietly(duty).await });
+            self.seeing.insert(task.id(), Seeing::To(key));
+        }
+    }
+
+    /// Has the duties read anew, if they may be others by now.
+    fn read_duties(&mut self) {
+        let is_reading = self.seeing.values().any(|seeing| matches!(seeing, Seeing::Reading));
+        if !self.is_stale || is_reading {
+            return;
+        }
+        self.is_stale = false;
+        let (runner, read) = (self.runner.clone(), self.read.0.clone());
+        let task = self.tasks.spawn(async move {
+            match runner.duties().await {
+                // Without the loop there is nobody left to tell.
+                Ok(duties) => drop(read.send(duties)),
+                Err(error) => tracing::warn!(
+                    event = "store.unread",
+                    error = chain(&error),
+                    "what windows leave to be done could not be read; trying again"
+                ),
+            }
+        });
+        self.seeing.insert(task.id(), Seeing::Reading);
     }
 
     fn fire(&mut self, due: Due) {
@@ -115,6 +185,19 @@ impl Engine {
     }
 
     fn joined(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
+        };
+        match self.seeing.remove(&id) {
+            Some(Seeing::Reading) => {}
+            Some(Seeing::To(key)) => {
+                self.keeper.settle(&key);
+                self.is_stale = true;
+            }
+            // A run may have begun a hold, or made a debt.
+            None => self.is_stale = true,
+        }
         if let Err(error) = ended {
             tracing::error!(event = "run.defect", %error, "a run ended in a defect; it is taken up at the next start");
             self.settle(error.id(), None);
@@ -122,6 +205,8 @@ impl Engine {
     }
 
     fn take_over(&mut self) {
+        // Another process may have changed what there is to do; and what could not be read is read again.
+        self.is_stale = true;
         let runner = self.runner.clone();
         self.tasks.spawn(async move {
             match runner.worker.store.take_over().await {

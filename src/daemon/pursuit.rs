@@ -53,11 +53,11 @@ pub(super) enum Pursued<T> {
 
 /// The bounds of a pursuit.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
+pub struct Bounds {
     /// How often and how long.
-    pub(super) policy: RetryPolicy,
+    pub policy: RetryPolicy,
     /// When the backup starts by itself, if that is known.
-    pub(super) deadline: Option<Timestamp>,
+    pub deadline: Option<Timestamp>,
 }
 
 /// The time that something has had: since it was first begun, without what it stood in line behind others of a healthy
@@ -69,7 +69,7 @@ pub(super) struct Spent {
 }
 
 impl Spent {
-    fn time(&self) -> Duration {
+    pub(super) fn time(&self) -> Duration {
         self.begun.map_or(Duration::ZERO, |begun| begun.elapsed().saturating_sub(self.in_line))
     }
 }

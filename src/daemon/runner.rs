@@ -1,7 +1,7 @@
 //! From what is due to what is done: claims, begins and carries out runs, for the daemon and for the commands.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use calloff_core::agenda::{self, DueRun, Pause};
@@ -11,11 +11,11 @@ use calloff_core::outcome::Outcome;
 use calloff_core::retry::RetryPolicy;
 use calloff_core::run::{MANUAL_JOB, Run, RunState, Target, Trigger};
 use jiff::Timestamp;
-use uuid::{ContextV7, Uuid};
 
 use super::accounts::Accounts;
 use super::agenda::Due;
-use super::worker::{self, Ended, Orders, Worker};
+use super::ids::new_id;
+use super::worker::{self, Ended, Orders, Owing, Worker};
 use crate::error::chain;
 use crate::store::{Claim, Claimed, Interrupted, Missed, NewRun, StoreError};
 
@@ -100,7 +100,12 @@ impl Runner {
     }
 
     /// The pause that covers an occurrence. Reading works even while the record takes no writes.
-    async fn pause_of(&self, job: &JobName, occurrence: Timestamp, now: Timestamp) -> Option<Pause> {
+    pub(super) async fn pause_of(
+        &self,
+        job: &JobName,
+        occurrence: Timestamp,
+        now: Timestamp,
+    ) -> Option<Pause> {
         let mut pauses = self.worker.store.pauses().await.unwrap_or_default();
         pauses.remove(job.as_str()).filter(|pause| pause.covers(occurrence, now))
     }
@@ -112,7 +117,13 @@ impl Runner {
     /// If the record refuses the run for good; then nothing is sent. If it is only busy the run goes ahead.
     pub async fn trigger(&self, job: &Job, reason: Option<String>) -> Result<Option<Ended>, StoreError> {
         let orders = Orders::of(job);
-        let run = self.manual(job.name.as_str(), &job.account, job.backups.clone(), reason, &orders);
+        let run = self.manual(
+            job.name.as_str(),
+            &job.account,
+            self.worker.successors.of(&job.backups),
+            reason,
+            &orders,
+        );
         self.begin(run, &orders).await
     }
 
@@ -135,7 +146,7 @@ impl Runner {
     /// Takes up a run whose process ended before it did. What it had tried before counts in its record, not
     /// against its new attempts.
     pub async fn take_up(&self, interrupted: Interrupted) -> Option<Ended> {
-        let Interrupted { run, decided, verify } = interrupted;
+        let Interrupted { run, decided, verify, owes } = interrupted;
         let Some(access) = self.accounts.get(&run.account) else {
             tracing::error!(event = "run.orphaned", run_id = %run.run_id, job = run.job, account = %run.account,
                 "an interrupted run can't be taken up: its account is not configured; put it back to finish the run");
@@ -143,15 +154,19 @@ impl Runner {
         };
         tracing::warn!(event = "run.taken_up", run_id = %run.run_id, job = run.job, account = %run.account,
             "a run that was interrupted is taken up");
+        let owing = if owes { Owing::DebtOfInterrupted } else { Owing::Nothing };
         let orders = match self.jobs.get(&run.job) {
-            Some(job) => Orders { verify, decided, ..Orders::of(job) },
-            None if decided => Orders { verify, decided, ..Orders::unconditional(self.default_retry) },
+            // What was settled before its job came to restore anything was settled without a debt.
+            Some(job) => {
+                Orders { verify, decided: decided && (owes || !job.restore), owing, ..Orders::of(job) }
+            }
+            None if decided => Orders { verify, decided, owing, ..Orders::unconditional(self.default_retry) },
             None => return Some(self.worker.give_up_undecided(run).await),
         };
         Some(self.worker.carry_out(Arc::clone(access), run, &orders, || ()).await)
     }
 
-    async fn begin(&self, run: NewRun, orders: &Orders) -> Result<Option<Ended>, StoreError> {
+    pub(super) async fn begin(&self, run: NewRun, orders: &Orders) -> Result<Option<Ended>, StoreError> {
         let Some(access) = self.accounts.get(&run.account) else { return Ok(None) };
         if let Ok(begun) = tokio::time::timeout(PATIENCE, self.worker.store.begin(run.clone())).await {
             begun?;
@@ -171,7 +186,7 @@ impl Runner {
     ) -> NewRun {
         let now = self.worker.clock.now();
         NewRun {
-            run_id: new_run_id(now),
+            run_id: RunId::new(new_id(now)),
             job: job.to_owned(),
             account: account.clone(),
             trigger: Trigger::Manual,
@@ -194,29 +209,19 @@ impl Runner {
             to: decision.cursor().unwrap_or(*cursor),
             // The missed ones come first in time, and so do their IDs.
             missed: decision.missed.map(|missed| missing(job, &missed, now)),
-            run: decision.run.map(|run| scheduled(job, &run, now)),
+            run: decision.run.map(|run| scheduled(job, &run, self.worker.successors.of(&job.backups), now)),
             now,
         }
     }
 }
 
-fn going_ahead(job: &str) {
+pub(super) fn going_ahead(job: &str) {
     tracing::error!(event = "run.unclaimed", job, "the record is busy: going ahead, to be recorded later");
 }
 
-/// An ID that sorts by the time it was made; the record is sorted by them.
-fn new_run_id(now: Timestamp) -> RunId {
-    /// Counts within a millisecond, so that what is made later sorts later.
-    static COUNTER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
-    let counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
-    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
-    RunId::new(Uuid::new_v7(uuid::Timestamp::from_unix(&*counter, millis / 1000, nanos)))
-}
-
-fn scheduled(job: &Job, due: &DueRun, now: Timestamp) -> NewRun {
+fn scheduled(job: &Job, due: &DueRun, backups: Vec<BackupRef>, now: Timestamp) -> NewRun {
     NewRun {
-        run_id: new_run_id(now),
+        run_id: RunId::new(new_id(now)),
         job: job.name.as_str().to_owned(),
         account: job.account.clone(),
         trigger: due.trigger,
@@ -224,9 +229,9 @@ fn scheduled(job: &Job, due: &DueRun, now: Timestamp) -> NewRun {
         due_at: Some(due.fire_at),
         started_at: now,
         reason: None,
-        backups: job.backups.clone(),
-        decided: !Orders::of(job).is_conditional(&job.backups),
+        decided: !Orders::of(job).is_conditional(&backups),
         verify: job.verify,
+        backups,
     }
 }
 
@@ -240,7 +245,7 @@ fn missing(job: &Job, missed: &agenda::Missed, now: Timestamp) -> Missed {
         ),
     };
     Missed {
-        run_id: new_run_id(now),
+        run_id: RunId::new(new_id(now)),
         account: job.account.clone(),
         newest: missed.newest,
         count: missed.count,
@@ -250,7 +255,7 @@ fn missing(job: &Job, missed: &agenda::Missed, now: Timestamp) -> Missed {
 }
 
 /// The run as it is at its beginning.
-fn started(new: &NewRun) -> Run {
+pub(super) fn started(new: &NewRun) -> Run {
     Run {
         run_id: new.run_id,
         job: new.job.clone(),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calloff_core::condition::Conditions;
-use calloff_core::config::Job;
+use calloff_core::config::{Hold, Job};
 use calloff_core::course::Starts;
 use calloff_core::ids::{AccountName, BackupRef, RunId};
 use calloff_core::live::LiveBackup;
 use calloff_core::outcome::Outcome;
+use calloff_core::restore;
 use calloff_core::retry::RetryPolicy;
 use calloff_core::run::{Run, RunState, Target};
 use jiff::Timestamp;
@@ -21,6 +22,7 @@ use super::cancel::Cancelling;
 use super::decide::Decided;
 use super::pursuit::{Bounds, Pursued, Pursuer, Spent, ran_out};
 use super::sightings::Sightings;
+use super::successors::Successors;
 use crate::clock::SharedClock;
 use crate::error::chain;
 use crate::store::{Ending, Seen, Store, StoreError, Written};
@@ -40,6 +42,8 @@ pub struct Worker {
     pub record_within: Option<Duration>,
     /// What runs have seen at Zoho, for whoever plans by it.
     pub sightings: Arc<Sightings>,
+    /// What backups have become that were put back.
+    pub successors: Arc<Successors>,
 }
 
 /// How a run is to be carried out.
@@ -53,19 +57,69 @@ pub struct Orders {
     pub verify: bool,
     /// Whether it is settled that it acts: then its conditions are not asked again.
     pub decided: bool,
+    /// Whether and how its window is held after it.
+    pub hold: Option<Hold>,
+    /// Whether what it ends is owed: then it sends nothing before that is on record.
+    pub restore: bool,
+    /// What was owed for it when it was interrupted, if it was.
+    pub owing: Owing,
+}
+
+/// Whether a run's cancel makes a debt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owing {
+    /// It does not.
+    Nothing,
+    /// It does.
+    Debt,
+    /// It does, and a process that was interrupted may have sent it.
+    DebtOfInterrupted,
+}
+
+impl Owing {
+    /// Whether a cancel of a run that owes so much may have stopped the backup, by how its target has ended.
+    fn stopped(self, target: &Target) -> Option<bool> {
+        let was_interrupted = match self {
+            Self::Nothing => return None,
+            Self::Debt => false,
+            Self::DebtOfInterrupted => true,
+        };
+        Some(restore::may_have_stopped(target.outcome?, target.attempts, was_interrupted))
+    }
 }
 
 impl Orders {
     /// As the job's file has it.
     #[must_use]
     pub fn of(job: &Job) -> Self {
-        Self { policy: job.retry, when: job.when.clone(), verify: job.verify, decided: false }
+        Self {
+            policy: job.retry,
+            when: job.when.clone(),
+            verify: job.verify,
+            decided: false,
+            hold: job.hold,
+            restore: job.restore,
+            owing: Owing::Nothing,
+        }
     }
 
     /// Without conditions.
     #[must_use]
     pub fn unconditional(policy: RetryPolicy) -> Self {
-        Self { policy, when: Conditions::default(), verify: true, decided: false }
+        Self {
+            policy,
+            when: Conditions::default(),
+            verify: true,
+            decided: false,
+            hold: None,
+            restore: false,
+            owing: Owing::Nothing,
+        }
+    }
+
+    /// When the window closes that is open now, if the run needs one.
+    pub(super) fn closing(&self, now: Timestamp) -> Option<Timestamp> {
+        self.when.window.as_ref()?.window.closing_at(now)
     }
 
     /// Whether there is something to decide for these backups before anything is sent.
@@ -103,28 +157,29 @@ impl Worker {
         let mut spent = Spent::default();
         // What was taken up may lack nothing but its read-back.
         let decided = if open.is_empty() {
-            Decided::Act(None)
+            Decided::Act(None, orders.owing)
         } else {
             self.decide(&access, &mut run, orders, &mut spent).await
         };
-        let starts = match decided {
-            Decided::Act(starts) => starts,
+        let (starts, owing) = match decided {
+            Decided::Act(starts, owing) => (starts, owing),
             Decided::Stopped => {
                 freed();
                 return Ended::Stopped(run);
             }
-            Decided::Ended => {
+            Decided::Ended(owing) => {
                 freed();
-                return self.end_without_calls(run, &open).await;
+                return self.end_without_calls(run, &open, owing).await;
             }
         };
         let mut recordings = JoinSet::new();
-        let ended = endings(&run, &open);
+        let ended = endings(&run, &open, owing);
         if !ended.is_empty() {
             let (worker, of, keep_open) = (self.clone(), RunKey::of(&run), orders.verify);
             recordings.spawn(async move { worker.record(of, ended, keep_open).await });
         }
-        self.pursue_all(&access, &mut run, orders, starts.as_ref(), spent, &mut recordings).await;
+        let course = Course { starts, owing, spent };
+        self.pursue_all(&access, &mut run, orders, &course, &mut recordings).await;
         // What follows takes nothing from the job's next run.
         freed();
         let all_ended = run.targets.iter().all(|target| target.outcome.is_some());
@@ -153,8 +208,7 @@ impl Worker {
         access: &Arc<Access>,
         run: &mut Run,
         orders: &Orders,
-        starts: Option<&Starts>,
-        spent: Spent,
+        course: &Course,
         recordings: &mut JoinSet<Result<Option<Timestamp>, NotRecorded>>,
     ) {
         let mut pursuits = JoinSet::new();
@@ -163,9 +217,9 @@ impl Worker {
         {
             let (pursuer, access) = (self.pursuer(), Arc::clone(access));
             let mut cancelling = Cancelling::new(self, run, position, target.clone());
-            let its_own = starts.filter(|starts| target.backup.id() == Some(&starts.of));
+            let its_own = course.starts.as_ref().filter(|starts| target.backup.id() == Some(&starts.of));
             let deadline = its_own.and_then(|starts| starts.deadline);
-            let (bounds, mut spent) = (Bounds { policy: orders.policy, deadline }, spent);
+            let (bounds, mut spent) = (Bounds { policy: orders.policy, deadline }, course.spent);
             pursuits.spawn(async move {
                 match pursuer.pursue(&access, &mut cancelling, bounds, &mut spent).await {
                     Pursued::Ended(outcome) => Some(cancelling.end(outcome, None)),
@@ -180,6 +234,7 @@ impl Worker {
         while let Some(ending) = pursuits.join_next().await {
             // A pursuit that panicked leaves its target without an outcome: it is taken up at the next start.
             let Ok(Some(ending)) = ending else { continue };
+            let ending = Ending { stopped: course.owing.stopped(&ending.target), ..ending };
             run.targets[ending.position] = ending.target.clone();
             let (worker, of, keep_open) = (self.clone(), RunKey::of(run), orders.verify);
             recordings.spawn(async move { worker.record(of, vec![ending], keep_open).await });
@@ -187,8 +242,8 @@ impl Worker {
     }
 
     /// Records the end of a run whose targets ended without a call; those at `open` had not ended before.
-    pub(super) async fn end_without_calls(&self, mut run: Run, open: &[usize]) -> Ended {
-        let ended = endings(&run, open);
+    pub(super) async fn end_without_calls(&self, mut run: Run, open: &[usize], owing: Owing) -> Ended {
+        let ended = endings(&run, open, owing);
         match self.within_patience(self.record(RunKey::of(&run), ended, false)).await {
             Some(Ok(at)) => {
                 run.finished_at = at;
@@ -285,6 +340,16 @@ impl Worker {
     }
 }
 
+/// What is known of a run that acts.
+#[derive(Debug)]
+struct Course {
+    /// When one of its targets starts by itself.
+    starts: Option<Starts>,
+    owing: Owing,
+    /// What deciding has taken.
+    spent: Spent,
+}
+
 /// Something could not be put on record; that has been said.
 #[derive(Debug)]
 struct NotRecorded;
@@ -310,9 +375,17 @@ pub(super) fn open_targets(run: &Run) -> Vec<usize> {
 }
 
 /// How those of the targets at these places ended that have.
-fn endings(run: &Run, open: &[usize]) -> Vec<Ending> {
-    let ended = open.iter().filter(|position| run.targets[**position].outcome.is_some());
-    ended.map(|&position| Ending { position, target: run.targets[position].clone(), attempt: None }).collect()
+fn endings(run: &Run, open: &[usize], owing: Owing) -> Vec<Ending> {
+    let ended = open.iter().map(|&position| (position, &run.targets[position]));
+    ended
+        .filter(|(_, target)| target.outcome.is_some())
+        .map(|(position, target)| Ending {
+            position,
+            target: target.clone(),
+            attempt: None,
+            stopped: owing.stopped(target),
+        })
+        .collect()
 }
 
 /// What tells a run from others, in the record and in the log.

@@ -6,6 +6,7 @@ mod explain;
 mod fixture;
 mod live;
 mod plan;
+mod restores;
 mod runs;
 mod style;
 mod table;
@@ -14,6 +15,7 @@ mod time;
 
 pub use explain::{Explanation, explain};
 pub use plan::{AccountPlan, plan};
+pub use restores::{StandingDebt, ended, owed, paid};
 pub use runs::{history, run};
 pub use style::{BOLD, DIM, style_of, styled};
 pub use table::table;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use calloff_core::ids::{AccountName, BackupId};
 use calloff_core::live::LiveBackup;
-use jiff::{Timestamp, Zoned};
+use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params};
 
-use super::rows::{parsed, timestamp};
+use super::rows::{date, dated, parsed, timestamp};
 use super::{Store, StoreError};
 
 /// What Zoho showed, and when.
@@ -28,7 +28,6 @@ impl Store {
     pub async fn remember(&self, account: AccountName, seen: Seen) -> Result<(), StoreError> {
         let write = move |tx: &Transaction<'_>| {
             let backup = &seen.backup;
-            let date = |date: &Option<Zoned>| date.as_ref().map(ToString::to_string);
             tx.prepare_cached(
                 "INSERT INTO live (account, read_at, backup, status, rrule, scheduled_date, start_date, requester)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -45,8 +44,8 @@ impl Store {
                 backup.id.as_ref().map(BackupId::as_str),
                 backup.status,
                 backup.rrule,
-                date(&backup.scheduled_date),
-                date(&backup.start_date),
+                date(backup.scheduled_date.as_ref()),
+                date(backup.start_date.as_ref()),
                 backup.requester,
             ])
             .map(drop)
@@ -76,16 +75,12 @@ impl Store {
 
 fn backup(row: &Row<'_>) -> rusqlite::Result<LiveBackup> {
     let id: Option<String> = row.get(2)?;
-    let date = |index| {
-        let text: Option<String> = row.get(index)?;
-        Ok::<_, rusqlite::Error>(text.and_then(|text| text.parse().ok()))
-    };
     Ok(LiveBackup {
         id: id.and_then(|id| BackupId::parse(&id).ok()),
         status: row.get(3)?,
         rrule: row.get(4)?,
-        scheduled_date: date(5)?,
-        start_date: date(6)?,
+        scheduled_date: dated(row, 5)?,
+        start_date: dated(row, 6)?,
         requester: row.get(7)?,
     })
 }

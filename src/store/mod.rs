@@ -5,10 +5,12 @@
 //! again; the caller decides how long it can wait.
 
 mod history;
+mod holds;
 mod live;
 mod owner;
 mod pauses;
 mod recovery;
+mod restores;
 mod rows;
 mod runs;
 mod schema;
@@ -27,7 +29,8 @@ pub use history::{Filter, Last};
 pub use live::Seen;
 pub use owner::{Process, Role};
 pub use recovery::Interrupted;
-pub use runs::{Attempt, Claim, Claimed, Ending, Missed, NewRun, Written};
+pub use restores::{ForPayment, NewDebt, Payable, Settlement};
+pub use runs::{Attempt, Claim, Claimed, Decided, Decision, Ending, Missed, NewRun, Written};
 pub use writer::Health;
 
 use owner::Owner;

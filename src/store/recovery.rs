@@ -27,6 +27,8 @@ pub struct Interrupted {
     pub decided: bool,
     /// Whether its cancels are to be read back.
     pub verify: bool,
+    /// Whether its cancels make a debt, or add to one.
+    pub owes: bool,
 }
 
 impl Store {
@@ -147,10 +149,15 @@ fn stand(
 fn adopt(tx: &Transaction<'_>, theirs: &str, ours: &str) -> rusqlite::Result<Vec<Interrupted>> {
     let sql = format!(
         "UPDATE runs SET owner = ?2 WHERE state = 'running' AND coalesce(owner, '') = ?1
-         RETURNING {RUN_COLUMNS}, decided, verify"
+         RETURNING {RUN_COLUMNS}, decided, verify, restore_id IS NOT NULL AS owes"
     );
     let read = |row: &Row<'_>| {
-        Ok(Interrupted { run: rows::run(row)?, decided: row.get("decided")?, verify: row.get("verify")? })
+        Ok(Interrupted {
+            run: rows::run(row)?,
+            decided: row.get("decided")?,
+            verify: row.get("verify")?,
+            owes: row.get("owes")?,
+        })
     };
     let mut adopted =
         tx.prepare(&sql)?.query_map([theirs, ours], read)?.collect::<rusqlite::Result<Vec<_>>>()?;

@@ -3,7 +3,7 @@
 use calloff_core::ids::{AccountName, BackupRef, RunId};
 use calloff_core::outcome::Outcome;
 use calloff_core::run::{Run, RunState, Target, Trigger};
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
@@ -27,6 +27,16 @@ pub(super) fn instant(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Ti
 
 pub(super) fn timestamp(index: usize, ms: i64) -> rusqlite::Result<Timestamp> {
     Timestamp::from_millisecond(ms).map_err(|error| corrupt(index, error.to_string()))
+}
+
+/// An instant with the offset that Zoho gave, as a column has it.
+pub(super) fn date(date: Option<&Zoned>) -> Option<String> {
+    date.map(ToString::to_string)
+}
+
+/// Reads what [`date`] has written. What can't be read is as good as not there: it is for people.
+pub(super) fn dated(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Zoned>> {
+    Ok(row.get::<_, Option<String>>(index)?.and_then(|text| text.parse().ok()))
 }
 
 fn corrupt(index: usize, message: String) -> rusqlite::Error {

@@ -1,13 +1,15 @@
 //! Claiming an occurrence, and writing down what became of it.
 
 use calloff_core::agenda;
-use calloff_core::ids::{AccountName, BackupId, BackupRef, JobName, RunId};
+use calloff_core::hold::Held;
+use calloff_core::ids::{AccountName, BackupId, BackupRef, JobName, RestoreId, RunId};
 use calloff_core::outcome::{self, Outcome};
 use calloff_core::run::{RunState, Target, Trigger};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Store, StoreError, pauses};
+use super::restores::NewDebt;
+use super::{Store, StoreError, holds, pauses, restores};
 
 /// A run that is about to begin.
 #[derive(Debug, Clone)]
@@ -101,6 +103,28 @@ pub struct Ending {
     pub target: Target,
     /// The last call made for it.
     pub attempt: Option<Attempt>,
+    /// Whether a cancel of ours has ended what the run's debt is for, or may have; `None` if the run makes no debt.
+    pub stopped: Option<bool>,
+}
+
+/// What was decided about a run before anything is sent.
+#[derive(Debug, Clone, Default)]
+pub struct Decision {
+    /// The backup that `current` stands for.
+    pub current: Option<BackupId>,
+    /// What its cancel will owe.
+    pub debt: Option<NewDebt>,
+    /// The hold that it begins.
+    pub hold: Option<Held>,
+}
+
+/// What became of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    /// It is on record; the debt that the run makes or adds to has this ID.
+    OnRecord(Option<RestoreId>),
+    /// The run is not on record: its claim came too late.
+    NoSuchRun,
 }
 
 /// One HTTP call for a target.
@@ -152,23 +176,41 @@ impl Store {
         self.shared.writer.write(move |tx| insert_attempt(tx, run, position, &attempt)).await
     }
 
-    /// Records that a run acts, and which backup `current` stands for in it.
+    /// Records that a run acts, on which backup, and what it will owe: all of it or nothing.
     ///
     /// # Errors
     ///
     /// If the record refuses it for good, or is closed.
-    pub async fn decided(&self, run: RunId, current: Option<BackupId>) -> Result<(), StoreError> {
+    pub async fn decided(&self, run: RunId, decision: Decision) -> Result<Decided, StoreError> {
         let write = move |tx: &Transaction<'_>| {
-            let run = run.to_string();
-            if let Some(id) = &current {
+            let run_id = run.to_string();
+            let Decision { current, debt, hold } = &decision;
+            let known = tx.execute("UPDATE runs SET decided = 1 WHERE run_id = ?1", [&run_id])?;
+            if known == 0 {
+                return Ok(Decided::NoSuchRun);
+            }
+            if let Some(id) = current {
                 tx.execute(
                     "UPDATE targets SET backup = ?2 WHERE run_id = ?1 AND backup = ?3",
-                    params![run, id.as_str(), BackupRef::Current.as_str()],
+                    params![run_id, id.as_str(), BackupRef::Current.as_str()],
                 )?;
             }
-            tx.execute("UPDATE runs SET decided = 1 WHERE run_id = ?1", [run]).map(drop)
+            if let Some(held) = hold {
+                holds::begin(tx, held)?;
+            }
+            let debt = debt.as_ref().map(|debt| restores::owe(tx, run, debt)).transpose()?;
+            Ok(Decided::OnRecord(debt))
         };
         self.shared.writer.write(write).await
+    }
+
+    /// Begins to hold a window, though nothing was decided: the looks that follow may tell more.
+    ///
+    /// # Errors
+    ///
+    /// If the record refuses it for good, or is closed.
+    pub async fn hold(&self, held: Held) -> Result<(), StoreError> {
+        self.shared.writer.write(move |tx| holds::begin(tx, &held)).await
     }
 
     /// Records how some of a run's targets ended. With the last of them the run ends, unless it is to be kept open
@@ -186,7 +228,7 @@ impl Store {
     ) -> Result<Written, StoreError> {
         let write = move |tx: &Transaction<'_>| {
             let mut pending = None;
-            for Ending { position, target, attempt } in &endings {
+            for Ending { position, target, attempt, stopped: _ } in &endings {
                 if let Some(attempt) = attempt {
                     insert_attempt(tx, run, *position, attempt)?;
                 }
@@ -194,6 +236,12 @@ impl Store {
                 if pending.is_none() {
                     return Ok(Written::NoSuchRun);
                 }
+            }
+            if endings.iter().any(|ending| ending.stopped == Some(true)) {
+                restores::confirm(tx, run)?;
+            }
+            if pending == Some(0) && endings.iter().any(|ending| ending.stopped.is_some()) {
+                restores::dismiss(tx, run)?;
             }
             match pending {
                 Some(0) if !keep_open => end_run(tx, run, now).map(Written::LastOfRun),
@@ -434,5 +482,8 @@ fn end_run(tx: &Transaction<'_>, run: RunId, now: Timestamp) -> rusqlite::Result
          WHERE run_id = ?1",
         params![run.to_string(), state.as_str(), now.as_millisecond(), state == RunState::Missed],
     )?;
+    if state == RunState::Succeeded {
+        holds::quieten(tx, run)?;
+    }
     Ok(now)
 }

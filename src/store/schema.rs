@@ -104,6 +104,48 @@ const MIGRATIONS: &[&str] = &[
         requester      TEXT
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    -- Recurring schedules that a cancel has ended, or is about to end: they are owed until they are put back.
+    CREATE TABLE restores (
+        restore_id     TEXT PRIMARY KEY,
+        account        TEXT NOT NULL,
+        job            TEXT NOT NULL,           -- whose cancel was the first
+        backup         TEXT NOT NULL,           -- what was scheduled before it
+        rrule          TEXT NOT NULL,
+        status         TEXT,
+        scheduled_date TEXT,
+        start_date     TEXT,
+        requester      TEXT,
+        owed_since     INTEGER NOT NULL,
+        due            INTEGER NOT NULL,
+        state          TEXT NOT NULL,
+        confirmed      INTEGER NOT NULL,        -- whether a cancel has ended it, or may have
+        changes        INTEGER NOT NULL,        -- counts the cancels: a payment that one comes into does not count
+        tries          INTEGER NOT NULL DEFAULT 0,
+        next_try       INTEGER,
+        reason         TEXT,
+        restored       TEXT,                    -- under which ID it was put back
+        ended_at       INTEGER,
+        reminded_at    INTEGER,
+        owner          TEXT                     -- the process that is paying it
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX restores_owed ON restores (account) WHERE state = 'owed';
+    -- The debt that the run makes, or adds to.
+    ALTER TABLE runs ADD COLUMN restore_id TEXT;
+    CREATE INDEX runs_by_restore ON runs (restore_id) WHERE restore_id IS NOT NULL;
+
+    -- Windows in which a run has acted, and which are held since.
+    CREATE TABLE holds (
+        job            TEXT PRIMARY KEY,
+        account        TEXT NOT NULL,
+        since          INTEGER NOT NULL,
+        closes         INTEGER NOT NULL,
+        next_poll      INTEGER NOT NULL,
+        was_quiet      INTEGER NOT NULL,
+        drift          TEXT,
+        failures       INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Opens a connection, with the schema up to date.
@@ -176,7 +218,7 @@ mod tests {
         let path = folder.path().join("calloff.db");
         for _ in 0..2 {
             let connection = open(&path).unwrap();
-            assert_eq!(version(&connection).unwrap(), 3);
+            assert_eq!(version(&connection).unwrap(), 4);
         }
     }
 
@@ -197,7 +239,7 @@ mod tests {
             drop(old);
             let connection = open(&path).unwrap();
             let cursor: i64 = connection.query_row("SELECT cursor FROM jobs", [], |row| row.get(0)).unwrap();
-            assert_eq!((version(&connection).unwrap(), cursor), (3, 42));
+            assert_eq!((version(&connection).unwrap(), cursor), (4, 42));
             connection.execute("INSERT INTO pauses VALUES ('job', 1, 2, 'why')", []).unwrap();
             // A run of a version without conditions and read-backs is taken up as it was begun.
             let run: (bool, bool) = connection

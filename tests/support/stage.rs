@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use calloff::clock::{Clock, SharedClock, TokioClock};
-use calloff::daemon::{self, Access, Accounts, Beat, Ended, Engine, Runner, Surroundings, Worker};
+use calloff::daemon::{
+    self, Access, Accounts, Beat, Ended, Engine, Keeper, Key, Runner, Surroundings, Worker,
+};
 use calloff::store::{Filter, Role, Store};
 use calloff::zoho::{Fault, Sending, Transport};
 use calloff_core::config::{Job, JobDefaults, Settings, parse_job, parse_settings};
@@ -167,6 +169,7 @@ impl Stage {
                 stop: self.stop.clone(),
                 record_within: None,
                 sightings: Arc::default(),
+                successors: Arc::default(),
             },
             accounts: Arc::new(accounts),
             jobs: Arc::new(BTreeMap::new()),
@@ -220,6 +223,9 @@ impl Stage {
         let mut agenda =
             daemon::agenda(&self.store, jobs, awake_since, awake_since).await.expect("the record works");
         let mut tasks: JoinSet<Option<(usize, Timestamp)>> = JoinSet::new();
+        // What windows leave to be done is seen to beside the runs.
+        let mut keeper = Keeper::default();
+        let mut seeing: JoinSet<Key> = JoinSet::new();
         for interrupted in self.store.take_over().await.expect("the record works") {
             let runner = runner.clone();
             tasks.spawn(async move {
@@ -238,14 +244,26 @@ impl Stage {
                     Some((place, stands_at))
                 });
             }
+            keeper.learn(runner.duties().await.expect("the record works"));
+            for duty in keeper.due(now) {
+                let (runner, key) = (runner.clone(), duty.key());
+                seeing.spawn(async move {
+                    runner.see_to(duty).await.expect("the record works");
+                    key
+                });
+            }
             let wake = agenda.next_wake().and_then(|wake| wake.checked_add(late()).ok());
-            let wake = wake.unwrap_or(until).min(until);
+            let wake = wake.into_iter().chain(keeper.next_wake()).chain([until]).min().unwrap_or(until);
+            let wake = wake.min(until);
             tokio::select! {
                 biased;
                 Some(ended) = tasks.join_next() => {
                     if let Some((place, cursor)) = ended.expect("no run ends in a defect") {
                         agenda.settle(place, cursor, self.clock.now());
                     }
+                }
+                Some(seen_to) = seeing.join_next() => {
+                    keeper.settle(&seen_to.expect("nothing ends in a defect"));
                 }
                 () = tokio::time::sleep((wake - now).try_into().unwrap_or_default()) => {
                     if wake == until {

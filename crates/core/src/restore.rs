@@ -107,13 +107,25 @@ pub enum Payment {
     ByHand(String),
 }
 
-/// Says when a debt is to be paid; `jobs` are those that are loaded, of any account.
+/// Says when a debt is to be paid; `jobs` are those that are loaded, of any account, and `has_account` is whether that
+/// of the debt is configured.
 ///
 /// It falls due when its job's window closes, by the file as it is now, and when no other window is open that a job of
 /// the same account holds or restores after: two windows in a row owe one restore. After a refusal it waits. If its
 /// job is gone, or restores nothing any more, nobody can tell when its window is over: a person decides.
 #[must_use]
-pub fn payment<'a>(debt: &Debt, jobs: impl IntoIterator<Item = &'a Job>, now: Timestamp) -> Payment {
+pub fn payment<'a>(
+    debt: &Debt,
+    has_account: bool,
+    jobs: impl IntoIterator<Item = &'a Job>,
+    now: Timestamp,
+) -> Payment {
+    if !has_account {
+        return Payment::ByHand(format!(
+            "orphaned: the account `{}` is not configured any more",
+            debt.account
+        ));
+    }
     let (mut own, mut closes) = (None, None);
     for job in jobs.into_iter().filter(|job| job.account == debt.account) {
         let is_own = job.name.as_str() == debt.job;
@@ -156,6 +168,21 @@ pub fn payment<'a>(debt: &Debt, jobs: impl IntoIterator<Item = &'a Job>, now: Ti
 pub fn pause_after(tries: u32) -> Duration {
     let doublings = tries.saturating_sub(1).min(16);
     FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+}
+
+/// What the operator does next about a restore that Zoho refuses with this code; `None` if that is as for a cancel.
+#[must_use]
+pub fn hint(code: Option<&str>) -> Option<&'static str> {
+    Some(match code? {
+        "LIMIT_EXCEEDED" => {
+            "the organisation has used up its backups: buy one or wait for the next month; it is tried again by itself"
+        }
+        "INVALID_DATA" => "Zoho does not take the rule: schedule the backup by hand, then waive the restore",
+        "OAUTH_SCOPE_MISMATCH" => {
+            "the refresh token lacks a scope: generate one with ZohoCRM.bulk.backup.CREATE, .UPDATE and .READ"
+        }
+        _ => return None,
+    })
 }
 
 /// Whether a cancel that ended so may have been what stopped the backup. One that was sent by a process that was
@@ -313,10 +340,10 @@ mod tests {
         ];
         for (now, other, want, why) in table {
             let jobs = std::iter::once(&own).chain(&other);
-            assert_eq!(payment(&debt(), jobs, ts(now)), want, "{why}");
+            assert_eq!(payment(&debt(), true, jobs, ts(now)), want, "{why}");
         }
         let off = job("freeze", "acme", "freeze", "enabled = false\nrestore = {}");
-        let at = payment(&debt(), [&off], ts("2026-11-27T19:00:00Z"));
+        let at = payment(&debt(), true, [&off], ts("2026-11-27T19:00:00Z"));
         assert_eq!(
             at,
             Payment::At(ts("2026-11-28T00:00:00Z")),
@@ -327,12 +354,14 @@ mod tests {
     #[test]
     fn a_debt_without_its_job_waits_for_a_person() {
         let now = ts("2026-11-28T00:00:00Z");
-        let by_hand = |jobs: &[Job]| match payment(&debt(), jobs, now) {
+        let by_hand = |jobs: &[Job]| match payment(&debt(), true, jobs, now) {
             Payment::ByHand(why) => why,
             other => panic!("{other:?}"),
         };
         assert!(by_hand(&[]).starts_with("orphaned: there is no job `freeze`"));
         assert!(by_hand(&[job("freeze", "acme", "freeze", "")]).contains("no `[restore]`"));
+        let away = payment(&debt(), false, [&job("freeze", "acme", "freeze", "restore = {}")], now);
+        assert!(matches!(away, Payment::ByHand(why) if why.contains("not configured")));
         assert!(by_hand(&[job("freeze", "globex", "freeze", "restore = {}")]).contains("no job"));
     }
 
@@ -344,7 +373,7 @@ mod tests {
         assert_eq!(minutes(u32::MAX), 360);
         let own = job("freeze", "acme", "freeze", "restore = {}");
         let now = ts("2026-11-28T00:00:00Z");
-        let after = |next: &str| payment(&Debt { next_try: Some(ts(next)), ..debt() }, [&own], now);
+        let after = |next: &str| payment(&Debt { next_try: Some(ts(next)), ..debt() }, true, [&own], now);
         assert_eq!(after("2026-11-28T00:01:00Z"), Payment::At(ts("2026-11-28T00:01:00Z")));
         assert_eq!(after("2026-11-27T23:59:00Z"), Payment::Now);
         assert_eq!(after("2027-11-28T00:00:00Z"), Payment::Now, "the clock was ahead then");

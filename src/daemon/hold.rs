@@ -1,0 +1,143 @@
+//! Holds windows: looks at an account again and again until its window closes.
+
+use calloff_core::config::{self, Job};
+use calloff_core::course::Question;
+use calloff_core::hold::{self, Drift, Held, Memory, Response};
+use calloff_core::ids::{BackupRef, RunId};
+use calloff_core::outcome::Outcome;
+use calloff_core::run::{Run, RunState, Trigger};
+use jiff::Timestamp;
+
+use super::ids::new_id;
+use super::pursuit::Spent;
+use super::runner::{Runner, started};
+use super::worker::{Ended, Orders, Owing, open_targets};
+use crate::error::chain;
+use crate::store::{NewRun, StoreError};
+
+impl Runner {
+    /// Looks at a held account, and does what is to be done about what is there. Gives the run that came of it.
+    ///
+    /// # Errors
+    ///
+    /// If the record can't be used.
+    pub async fn poll(&self, job: &Job, held: &Held) -> Result<Option<Ended>, StoreError> {
+        let (Some(hold), Some(access)) = (job.hold, self.accounts.get(&held.account)) else {
+            return Ok(None);
+        };
+        let (store, clock) = (&self.worker.store, &self.worker.clock);
+        let after = |failures| {
+            let pause = hold::pause(hold.poll, failures);
+            clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX)
+        };
+        if !store.take_poll(held, after(0)).await? {
+            return Ok(None);
+        }
+        let now = clock.now();
+        if self.pause_of(&job.name, now, now).await.is_some() {
+            return Ok(None);
+        }
+        let question = Question { backups: &[BackupRef::Current], ..Question::of(job) };
+        let read = self
+            .worker
+            .pursuer()
+            .facts_within(access, question.needs(), job.retry, &mut Spent::default())
+            .await;
+        let Some((facts, unread)) = read else { return Ok(None) };
+        let memory = &held.memory;
+        let failed = Memory { failures: memory.failures.saturating_add(1), ..memory.clone() };
+        let Some(live) = facts.live.as_read() else {
+            let why = unread.map_or_else(String::new, |unread| unread.why());
+            tracing::warn!(event = "hold.unread", job = %job.name, account = %held.account, why,
+                "a held account could not be looked at; looking again");
+            store.polled(job.name.clone(), failed.clone(), after(failed.failures)).await?;
+            return Ok(None);
+        };
+        self.worker.remember(&access.name, live.clone());
+        let now = clock.now();
+        let Some(drift) = hold::drift(live.as_ref(), memory, now) else {
+            let quiet = Memory { was_quiet: true, ..Memory::default() };
+            store.polled(job.name.clone(), quiet, after(0)).await?;
+            return Ok(None);
+        };
+        let known = Memory { drift: Some(drift.key.clone()), failures: 0, ..memory.clone() };
+        let (memory, ended) =
+            match hold::respond(&drift, hold.on_drift, &question.answer(&facts, now), memory) {
+                Response::Nothing if unread.is_some() => (failed, None),
+                Response::Nothing => (known, None),
+                Response::Record(reason) => (known, self.record_drift(job, &drift, reason).await?),
+                Response::Run => {
+                    let ended = self.end_drift(job, &drift).await?;
+                    let is_over = ended.as_ref().is_some_and(is_success);
+                    let quiet = Memory { was_quiet: true, ..Memory::default() };
+                    let failed = Memory { drift: Some(drift.key), ..failed };
+                    (if is_over { quiet } else { failed }, ended)
+                }
+            };
+        let next = after(memory.failures);
+        store.polled(job.name.clone(), memory, next).await?;
+        Ok(ended)
+    }
+
+    /// Ends a hold whose window has closed, or whose job does not hold any more.
+    pub(super) async fn let_go(&self, held: &Held) {
+        match self.worker.store.let_go(held).await {
+            Ok(false) => {}
+            Ok(true) => tracing::info!(event = "hold.ended", job = %held.job, account = %held.account,
+                since = %held.since, "the window is held no longer"),
+            Err(error) => tracing::warn!(event = "hold.ended", job = %held.job, error = chain(&error),
+                "the end of a hold could not be recorded; trying again"),
+        }
+    }
+
+    /// Cancels what is scheduled, as a run of the job.
+    async fn end_drift(&self, job: &Job, drift: &Drift) -> Result<Option<Ended>, StoreError> {
+        say(job, drift, "cancel");
+        let orders = Orders::of(job);
+        self.begin(self.of_hold(job, drift, &orders), &orders).await
+    }
+
+    /// Puts on record that what is scheduled is left alone.
+    async fn record_drift(
+        &self,
+        job: &Job,
+        drift: &Drift,
+        reason: String,
+    ) -> Result<Option<Ended>, StoreError> {
+        say(job, drift, "report");
+        let new = self.of_hold(job, drift, &Orders { verify: false, ..Orders::of(job) });
+        self.worker.store.begin(new.clone()).await?;
+        let mut run: Run = started(&new);
+        let open = open_targets(&run);
+        for target in &mut run.targets {
+            target.end(Outcome::Skipped, Some(reason.clone()));
+        }
+        Ok(Some(self.worker.end_without_calls(run, &open, Owing::Nothing).await))
+    }
+
+    fn of_hold(&self, job: &config::Job, drift: &Drift, orders: &Orders) -> NewRun {
+        let now = self.worker.clock.now();
+        NewRun {
+            run_id: RunId::new(new_id(now)),
+            job: job.name.as_str().to_owned(),
+            account: job.account.clone(),
+            trigger: Trigger::Hold,
+            occurrence: None,
+            due_at: None,
+            started_at: now,
+            reason: Some(drift.what.clone()),
+            backups: vec![BackupRef::Current],
+            decided: false,
+            verify: orders.verify,
+        }
+    }
+}
+
+fn say(job: &Job, drift: &Drift, response: &str) {
+    tracing::warn!(event = "hold.drift", job = %job.name, account = %job.account, drift = drift.what, response,
+        "a backup is scheduled though its window is held");
+}
+
+fn is_success(ended: &Ended) -> bool {
+    matches!(ended, Ended::Complete(run) if run.state == RunState::Succeeded)
+}

@@ -1,0 +1,192 @@
+//! What windows leave to be done: looks at those that are held, and restores once they have closed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use calloff_core::config::Job;
+use calloff_core::hold::{self, Held, Standing};
+use calloff_core::ids::{JobName, RestoreId};
+use calloff_core::restore::{self, Debt, Payment};
+use jiff::Timestamp;
+
+use super::restore::Paid;
+use super::runner::Runner;
+use super::worker::Ended;
+use crate::error::chain;
+use crate::store::StoreError;
+
+/// Something that windows leave to be done.
+#[derive(Debug, Clone)]
+pub enum Duty {
+    /// To look at a held account, or to end the hold.
+    Hold(Held),
+    /// To pay a debt.
+    Pay(RestoreId),
+}
+
+/// What tells one duty from another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// The job that holds.
+    Hold(JobName),
+    /// The debt.
+    Pay(RestoreId),
+}
+
+impl Duty {
+    /// What tells it from others.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Hold(held) => Key::Hold(held.job.clone()),
+            Self::Pay(id) => Key::Pay(*id),
+        }
+    }
+}
+
+/// What came of a duty.
+#[derive(Debug)]
+pub enum SeenTo {
+    /// There was nothing to be done any more, or it was done and nothing came of it.
+    Nothing,
+    /// A backup was scheduled though its window is held.
+    Drift(Box<Ended>),
+    /// It was tried to pay a debt.
+    Payment(Box<Paid>),
+}
+
+/// The duties, each with when it is to be done: as the record had them when it was last read.
+#[derive(Debug, Default)]
+pub struct Keeper {
+    duties: BTreeMap<Key, (Timestamp, Duty)>,
+    busy: BTreeSet<Key>,
+}
+
+impl Keeper {
+    /// Takes over what the record has, in place of what was known.
+    pub fn learn(&mut self, duties: Vec<(Timestamp, Duty)>) {
+        self.duties = duties.into_iter().map(|(at, duty)| (duty.key(), (at, duty))).collect();
+    }
+
+    /// What is to be done now. It is busy until it is [settled](Self::settle).
+    pub fn due(&mut self, now: Timestamp) -> Vec<Duty> {
+        let is_due = |key: &Key, at: &Timestamp| *at <= now && !self.busy.contains(key);
+        let due: Vec<Key> =
+            self.duties.iter().filter(|(key, (at, _))| is_due(key, at)).map(|(key, _)| key.clone()).collect();
+        let taken = due.into_iter().filter_map(|key| {
+            let (_, duty) = self.duties.remove(&key)?;
+            self.busy.insert(key);
+            Some(duty)
+        });
+        taken.collect()
+    }
+
+    /// Hears that a duty was seen to; the record says when it is to be done again.
+    pub fn settle(&mut self, key: &Key) {
+        self.busy.remove(key);
+        // What was read while it was being seen to may be as it was before.
+        self.duties.remove(key);
+    }
+
+    /// When the next one is to be done.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        let idle = self.duties.iter().filter(|(key, _)| !self.busy.contains(key));
+        idle.map(|(_, (at, _))| *at).min()
+    }
+}
+
+impl Runner {
+    /// Reads what windows have left to be done, and when. Speaks of debts that are overdue.
+    ///
+    /// # Errors
+    ///
+    /// If the record can't be read.
+    pub async fn duties(&self) -> Result<Vec<(Timestamp, Duty)>, StoreError> {
+        let store = &self.worker.store;
+        let (holds, debts) = (store.holds().await?, store.owed().await?);
+        self.worker.successors.learn(store.successors().await?);
+        let now = self.worker.clock.now();
+        let mut duties: Vec<_> = holds.into_iter().map(|held| self.hold_duty(held, now)).collect();
+        for debt in debts {
+            let payment = self.payment(&debt, now);
+            if let Some(why) = overdue(&debt, &payment) {
+                self.remind(&debt, &why).await;
+            }
+            match payment {
+                Payment::Now => duties.push((now, Duty::Pay(debt.restore_id))),
+                Payment::At(at) => duties.push((at, Duty::Pay(debt.restore_id))),
+                Payment::ByHand(_) => {}
+            }
+        }
+        Ok(duties)
+    }
+
+    fn hold_duty(&self, held: Held, now: Timestamp) -> (Timestamp, Duty) {
+        let job = self.jobs.get(held.job.as_str());
+        let at = match hold::standing(&held, job.map(AsRef::as_ref), now) {
+            Standing::Over => now,
+            Standing::PollAt(at) => at.min(job.and_then(|job| closing(job, now)).unwrap_or(Timestamp::MAX)),
+        };
+        (at, Duty::Hold(held))
+    }
+
+    fn payment(&self, debt: &Debt, now: Timestamp) -> Payment {
+        let has_account = self.accounts.contains_key(&debt.account);
+        restore::payment(debt, has_account, self.jobs.values().map(AsRef::as_ref), now)
+    }
+
+    /// Sees to a duty, if it is still to be done by now.
+    ///
+    /// # Errors
+    ///
+    /// If the record can't be used.
+    pub async fn see_to(&self, duty: Duty) -> Result<SeenTo, StoreError> {
+        let now = self.worker.clock.now();
+        match duty {
+            Duty::Pay(id) => {
+                let owed = self.worker.store.owed().await?;
+                let debt = owed.iter().find(|debt| debt.restore_id == id);
+                if debt.is_none_or(|debt| self.payment(debt, now) != Payment::Now) {
+                    return Ok(SeenTo::Nothing);
+                }
+                Ok(SeenTo::Payment(Box::new(self.pay(id).await?)))
+            }
+            Duty::Hold(held) => {
+                let job = self.jobs.get(held.job.as_str());
+                match (hold::standing(&held, job.map(AsRef::as_ref), now), job) {
+                    (Standing::PollAt(_), Some(job)) => Ok(self
+                        .poll(job, &held)
+                        .await?
+                        .map_or(SeenTo::Nothing, |ended| SeenTo::Drift(Box::new(ended)))),
+                    _ => {
+                        self.let_go(&held).await;
+                        Ok(SeenTo::Nothing)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The same, where nobody waits for what comes of it: it is on record, and in the log.
+    pub(super) async fn see_to_quietly(&self, duty: Duty) {
+        if let Err(error) = self.see_to(duty).await {
+            tracing::warn!(
+                event = "store.unread",
+                error = chain(&error),
+                "what a window leaves to be done waits for the record"
+            );
+        }
+    }
+}
+
+fn closing(job: &Job, now: Timestamp) -> Option<Timestamp> {
+    job.when.window.as_ref()?.window.closing_at(now)
+}
+
+/// Why a debt is still there though its time has come.
+fn overdue(debt: &Debt, payment: &Payment) -> Option<String> {
+    match payment {
+        Payment::ByHand(why) => Some(why.clone()),
+        Payment::Now | Payment::At(_) => debt.reason.clone().filter(|_| debt.tries > 0),
+    }
+}
