@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use calloff_core::ids::{AccountName, BackupId, JobName};
+use calloff_core::ids::{AccountName, BackupId, JobName, RestoreId};
 use calloff_core::outcome::Outcome;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -68,6 +68,9 @@ pub enum Command {
     Pause(PauseArgs),
     /// End a job's pause early
     Resume(ResumeArgs),
+    /// Show, pay or waive the recurring backups that are owed
+    #[command(subcommand)]
+    Restore(RestoreCommand),
     /// Serve a simulated Zoho on loopback
     Sim(SimArgs),
     /// Watch Calloff work for 20 seconds, against the simulator; leaves nothing behind
@@ -336,6 +339,68 @@ pub struct ResumeArgs {
     /// The job
     #[arg(value_name = "JOB")]
     pub job: JobName,
+}
+
+/// `calloff restore`
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+A job with [restore] owes the recurrence that its cancel has ended. When its window closes the
+daemon, or `calloff once`, schedules it again. What Zoho refuses stays owed, and is tried again
+after a minute, then ever later, every 6 hours at last.
+
+Examples:
+  calloff restore list
+  calloff restore pay 019ab6a1-7c3e-7000-8a55-0123456789ab
+  calloff restore waive 019ab6a1-7c3e-7000-8a55-0123456789ab --reason 'the plan has changed'")]
+pub enum RestoreCommand {
+    /// Show what is owed, then what was paid or waived
+    List(RestoreListArgs),
+    /// Schedule the recurrence again now, whether or not it is due
+    Pay(RestorePayArgs),
+    /// Say that the recurrence is not to come back
+    Waive(RestoreWaiveArgs),
+}
+
+/// `calloff restore list`
+#[derive(Debug, Args)]
+pub struct RestoreListArgs {
+    /// Only what is owed
+    #[arg(long)]
+    pub owed: bool,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff restore pay`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It looks first: if the same recurrence is scheduled already the debt is paid, and another one is
+not overwritten.
+
+Exit codes: 0 it is scheduled; 1 Zoho refuses; 64 no such restore; 69 Zoho could not be reached,
+or another process is at it; 77 the credentials were refused.")]
+pub struct RestorePayArgs {
+    /// The restore, by the ID that `calloff restore list` shows
+    #[arg(value_name = "RESTORE_ID")]
+    pub restore_id: RestoreId,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff restore waive`
+#[derive(Debug, Args)]
+pub struct RestoreWaiveArgs {
+    /// The restore, by the ID that `calloff restore list` shows
+    #[arg(value_name = "RESTORE_ID")]
+    pub restore_id: RestoreId,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub reason: String,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
 }
 
 /// `calloff sim`

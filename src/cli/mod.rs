@@ -13,6 +13,7 @@ mod output;
 mod pause;
 mod plan;
 mod record;
+mod restore;
 mod run;
 mod setup;
 mod sim;
@@ -66,6 +67,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Command::History(args) => history::history(config, &args, output).await,
             Command::Pause(args) => pause::pause(config, args, output).await,
             Command::Resume(args) => pause::resume(config, args, output).await,
+            Command::Restore(command) => restore::restore(config, &cli.log, command, output).await,
             Command::Sim(args) => sim::sim(&cli.log, &args, output).await,
             Command::Demo(args) => demo::demo(&cli.log, &args, output).await,
         }

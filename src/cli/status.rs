@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::args::StatusArgs;
 use super::output::Output;
 use super::record::Record;
-use super::setup;
+use super::{restore, setup};
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::Error;
 use crate::report;
@@ -62,10 +62,13 @@ pub(super) async fn status(
 ) -> Result<ExitCode, Error> {
     let configuration = setup::configuration(config)?;
     let now = SystemClock.now();
-    let (record, last, daemon) = match configuration.open_existing()? {
-        Some(store) => (Record::of(&store).await?, store.last_runs().await?, store.daemon()),
-        None => (Record::default(), BTreeMap::new(), None),
+    let (record, last, daemon, owed) = match configuration.open_existing()? {
+        Some(store) => {
+            (Record::of(&store).await?, store.last_runs().await?, store.daemon(), store.owed().await?)
+        }
+        None => (Record::default(), BTreeMap::new(), None, vec![]),
     };
+    let owed = restore::standing(&configuration, owed, now);
     let mut rows: Vec<Row<'_>> = configuration
         .jobs
         .iter()
@@ -74,11 +77,14 @@ pub(super) async fn status(
             row(job, &record.entry(job), record.cursor(job, now), last.get(job.name.as_str()), pause)
         })
         .collect();
-    // What a person has overridden comes first, so that nobody forgets it.
+    // Then what a person has overridden.
     rows.sort_by_key(|row| row.paused_until.is_none());
     if args.form.json {
         for row in &rows {
             output.json(row)?;
+        }
+        for debt in &owed {
+            output.json(&restore::Row::new(debt))?;
         }
         let daemon = daemon.as_ref().map(|process| Daemon {
             pid: process.pid,
@@ -89,6 +95,8 @@ pub(super) async fn status(
         });
         output.json(&Closing { daemon })?;
     } else {
+        // What is owed comes first, so that nobody forgets it.
+        output.text(&report::owed(&owed, now))?;
         output.text(&text(&rows, daemon.as_ref(), now, output.width()))?;
     }
     Ok(ExitCode::SUCCESS)

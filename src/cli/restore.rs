@@ -1,0 +1,214 @@
+//! `calloff restore`: the recurring backups that are owed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+
+use calloff_core::config::Job;
+use calloff_core::ids::RestoreId;
+use calloff_core::outcome::{self, Outcome};
+use calloff_core::restore::{self, Debt, DebtState};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::args::{LogArgs, RestoreCommand, RestoreListArgs, RestorePayArgs, RestoreWaiveArgs};
+use super::output::{Output, notice};
+use super::setup::{self, Configuration};
+use crate::clock::{Clock as _, SystemClock};
+use crate::daemon::Paid;
+use crate::error::Error;
+use crate::report::{self, StandingDebt};
+use crate::store::{Role, Store};
+
+/// A debt, as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Row<'a> {
+    restore_id: String,
+    account: &'a str,
+    job: &'a str,
+    backup: &'a str,
+    rrule: &'a str,
+    owed_since: Timestamp,
+    due: Timestamp,
+    state: DebtState,
+    reason: Option<String>,
+    next_try: Option<Timestamp>,
+    restored: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn new(standing: &'a StandingDebt) -> Self {
+        let debt = &standing.debt;
+        Self {
+            restore_id: debt.restore_id.to_string(),
+            account: debt.account.as_str(),
+            job: &debt.job,
+            backup: debt.pre_image.backup.as_str(),
+            rrule: &debt.pre_image.rrule,
+            owed_since: debt.owed_since,
+            due: standing.due(),
+            state: debt.state,
+            reason: standing.reason(),
+            next_try: debt.next_try,
+            restored: debt.restored.as_ref().map(calloff_core::ids::BackupId::as_str),
+        }
+    }
+}
+
+/// These debts, each with when it is to be paid by the files as they are now.
+pub(super) fn standing(configuration: &Configuration, debts: Vec<Debt>, now: Timestamp) -> Vec<StandingDebt> {
+    let standing = |debt: Debt| StandingDebt { payment: payment(configuration, &debt, now), debt };
+    debts.into_iter().map(standing).collect()
+}
+
+fn payment(configuration: &Configuration, debt: &Debt, now: Timestamp) -> restore::Payment {
+    let has_account = configuration.settings.accounts.contains_key(&debt.account);
+    let jobs = configuration.jobs.iter().map(|job| -> &Job { job });
+    restore::payment(debt, has_account, jobs, now)
+}
+
+pub(super) async fn restore(
+    config: Option<&Path>,
+    log: &LogArgs,
+    command: RestoreCommand,
+    output: Output,
+) -> Result<ExitCode, Error> {
+    match command {
+        RestoreCommand::List(args) => list(config, &args, output).await,
+        RestoreCommand::Pay(args) => pay(config, log, &args, output).await,
+        RestoreCommand::Waive(args) => waive(config, args, output).await,
+    }
+}
+
+async fn list(config: Option<&Path>, args: &RestoreListArgs, mut output: Output) -> Result<ExitCode, Error> {
+    // What is owed is shown even if a job file is broken.
+    let configuration = setup::configuration_as_far_as_valid(config)?;
+    let now = SystemClock.now();
+    let debts = match configuration.open_existing()? {
+        Some(store) if args.owed => store.owed().await?,
+        Some(store) => store.debts().await?,
+        None => vec![],
+    };
+    let debts = standing(&configuration, debts, now);
+    if args.form.json {
+        for debt in &debts {
+            output.json(&Row::new(debt))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (owed, ended): (Vec<_>, Vec<_>) =
+        debts.iter().partition(|standing| standing.debt.state == DebtState::Owed);
+    output.text(&report::owed(owed.iter().copied(), now))?;
+    if owed.is_empty() {
+        output.text("nothing is owed\n")?;
+    }
+    if !ended.is_empty() {
+        output.text(&format!("\n{}", report::ended(ended.into_iter().take(50), output.width())))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn pay(
+    config: Option<&Path>,
+    log: &LogArgs,
+    args: &RestorePayArgs,
+    mut output: Output,
+) -> Result<ExitCode, Error> {
+    let configuration = setup::configuration_as_far_as_valid(config)?;
+    configuration.log(log, output.is_terminal() && !args.form.json)?;
+    let stop = setup::stop_on_signals()?;
+    let store = configuration.open(Role::Command)?;
+    let debt = find(&store, args.restore_id).await?;
+    let accounts = BTreeSet::from([debt.account.clone()]);
+    let runner = configuration.runner_of(&store, &stop, accounts, Some(setup::RECORDING))?;
+    if let (DebtState::Owed, Some(closes)) = (debt.state, open_until(&configuration, &debt)) {
+        notice(&format!(
+            "the window is open until {}: a job that holds it will call the backup off again",
+            report::seconds(closes)
+        ));
+    }
+    let paid = runner.pay(args.restore_id).await?;
+    let (debt, code) = match paid {
+        Paid::Yes(debt) => (debt, 0),
+        Paid::No(debt, refusal) => {
+            notice(&format!("it is still owed: {}", refusal.why));
+            (debt, code(refusal.outcome, refusal.code.as_deref()))
+        }
+        Paid::Before(debt) => {
+            notice(&format!("it was {} before", debt.state));
+            let code = if debt.state == DebtState::Paid { 0 } else { 64 };
+            (debt, code)
+        }
+        Paid::Unknown => return Err(unknown(args.restore_id)),
+        Paid::NoAccount(debt) => {
+            return Err(Error::Usage(format!(
+                "the account `{}` is not in calloff.toml: put it back, or waive the restore",
+                debt.account
+            )));
+        }
+        Paid::Busy => {
+            notice(
+                "another process is paying it, or a cancel that adds to it is under way: try again in a minute",
+            );
+            (debt, 69)
+        }
+        Paid::Stopped => {
+            notice("it was not settled; `calloff restore list` shows how it stands");
+            (debt, 1)
+        }
+    };
+    if args.form.json {
+        let payment = payment(&configuration, &debt, SystemClock.now());
+        output.json(&Row::new(&StandingDebt { debt, payment }))?;
+    } else if debt.state == DebtState::Paid {
+        output.text(&report::paid(&debt))?;
+    }
+    store.close().await;
+    Ok(ExitCode::from(code))
+}
+
+/// The exit code of a refusal. One that was not even answered has done nothing at all.
+pub(super) fn code(outcome: Outcome, code: Option<&str>) -> u8 {
+    match outcome {
+        Outcome::Exhausted => 69,
+        outcome if outcome::credentials_refused(outcome, code) => 77,
+        _ => 1,
+    }
+}
+
+async fn waive(config: Option<&Path>, args: RestoreWaiveArgs, mut output: Output) -> Result<ExitCode, Error> {
+    let configuration = setup::configuration_as_far_as_valid(config)?;
+    let store = configuration.open(Role::Reader)?;
+    let before = store.waive(args.restore_id, args.reason, SystemClock.now()).await?;
+    let before = before.ok_or_else(|| unknown(args.restore_id))?;
+    if before.state != DebtState::Owed {
+        return Err(Error::Usage(format!("the restore {} was {} before", args.restore_id, before.state)));
+    }
+    let after = find(&store, args.restore_id).await?;
+    store.close().await;
+    if args.form.json {
+        let payment = payment(&configuration, &after, SystemClock.now());
+        output.json(&Row::new(&StandingDebt { debt: after, payment }))?;
+    } else {
+        output.text(&format!(
+            "waived: {} is not scheduled again in {}\n",
+            after.pre_image.rrule, after.account
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn find(store: &Store, id: RestoreId) -> Result<Debt, Error> {
+    let debts = store.debts().await?;
+    debts.into_iter().find(|debt| debt.restore_id == id).ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: RestoreId) -> Error {
+    Error::Usage(format!("there is no restore `{id}`; `calloff restore list` lists them"))
+}
+
+/// When the window closes that the debt's job has open now.
+fn open_until(configuration: &Configuration, debt: &Debt) -> Option<Timestamp> {
+    let job = configuration.jobs.iter().find(|job| job.name.as_str() == debt.job && job.hold.is_some())?;
+    job.when.window.as_ref()?.window.closing_at(SystemClock.now())
+}
