@@ -107,19 +107,15 @@ impl Worker {
             }
             Course::Cancel(current) => {
                 let live = facts.live.as_read();
-                let owing = match live.filter(|_| orders.restore) {
-                    Some(live) => {
-                        end_unrestorable(run, live.as_ref(), orders.verify, now);
-                        self.settle_first(run, current, live.as_ref(), orders, *spent).await?
-                    }
-                    None => {
-                        if orders.is_conditional(backups) {
-                            self.settle(run, current, orders).await;
-                        }
-                        Owing::Nothing
-                    }
-                };
-                Ok((live.cloned(), owing))
+                if let Some(live) = live.filter(|_| orders.restore) {
+                    end_unrestorable(run, live.as_ref(), orders.verify, now);
+                    let owing = self.settle_first(run, current, live.as_ref(), orders, *spent).await?;
+                    return Ok((Some(live.clone()), owing));
+                }
+                if orders.is_conditional(backups) {
+                    self.settle(run, current, orders).await;
+                }
+                Ok((live.cloned(), Owing::Nothing))
             }
         }
     }

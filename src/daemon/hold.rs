@@ -1,6 +1,7 @@
 //! Holds windows: looks at an account again and again until its window closes.
 
-use calloff_core::config::{self, Job};
+use calloff_core::condition::Needs;
+use calloff_core::config::{Hold, Job};
 use calloff_core::course::Question;
 use calloff_core::hold::{self, Drift, Held, Memory, Response};
 use calloff_core::ids::{BackupRef, RunId};
@@ -22,12 +23,10 @@ impl Runner {
     ///
     /// If the record can't be used.
     pub async fn poll(&self, job: &Job, held: &Held) -> Result<Option<Ended>, StoreError> {
-        let (Some(hold), Some(access)) = (job.hold, self.accounts.get(&held.account)) else {
-            return Ok(None);
-        };
+        let Some(policy) = job.hold else { return Ok(None) };
         let (store, clock) = (&self.worker.store, &self.worker.clock);
         let after = |failures| {
-            let pause = hold::pause(hold.poll, failures);
+            let pause = hold::pause(policy.poll, failures);
             clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX)
         };
         if !store.take_poll(held, after(0)).await? {
@@ -37,46 +36,51 @@ impl Runner {
         if self.pause_of(&job.name, now, now).await.is_some() {
             return Ok(None);
         }
-        let question = Question { backups: &[BackupRef::Current], ..Question::of(job) };
-        let read = self
-            .worker
-            .pursuer()
-            .facts_within(access, question.needs(), job.retry, &mut Spent::default())
-            .await;
-        let Some((facts, unread)) = read else { return Ok(None) };
-        let memory = &held.memory;
-        let failed = Memory { failures: memory.failures.saturating_add(1), ..memory.clone() };
-        let Some(live) = facts.live.as_read() else {
-            let why = unread.map_or_else(String::new, |unread| unread.why());
-            tracing::warn!(event = "hold.unread", job = %job.name, account = %held.account, why,
-                "a held account could not be looked at; looking again");
-            store.polled(job.name.clone(), failed.clone(), after(failed.failures)).await?;
+        // Nothing comes of a look that a stop has cut short: the next one is due as it was taken.
+        let Some((memory, ended)) = self.look_at_held(job, policy, &held.memory).await? else {
             return Ok(None);
         };
-        self.worker.remember(&access.name, live.clone());
-        let now = clock.now();
-        let Some(drift) = hold::drift(live.as_ref(), memory, now) else {
-            let quiet = Memory { was_quiet: true, ..Memory::default() };
-            store.polled(job.name.clone(), quiet, after(0)).await?;
-            return Ok(None);
-        };
-        let known = Memory { drift: Some(drift.key.clone()), failures: 0, ..memory.clone() };
-        let (memory, ended) =
-            match hold::respond(&drift, hold.on_drift, &question.answer(&facts, now), memory) {
-                Response::Nothing if unread.is_some() => (failed, None),
-                Response::Nothing => (known, None),
-                Response::Record(reason) => (known, self.record_drift(job, &drift, reason).await?),
-                Response::Run => {
-                    let ended = self.end_drift(job, &drift).await?;
-                    let is_over = ended.as_ref().is_some_and(is_success);
-                    let quiet = Memory { was_quiet: true, ..Memory::default() };
-                    let failed = Memory { drift: Some(drift.key), ..failed };
-                    (if is_over { quiet } else { failed }, ended)
-                }
-            };
         let next = after(memory.failures);
         store.polled(job.name.clone(), memory, next).await?;
         Ok(ended)
+    }
+
+    /// Looks, and does what is to be done. Gives what is to be kept of it, and the run that came of it.
+    async fn look_at_held(
+        &self,
+        job: &Job,
+        policy: Hold,
+        memory: &Memory,
+    ) -> Result<Option<(Memory, Option<Ended>)>, StoreError> {
+        let Some(access) = self.accounts.get(&job.account) else { return Ok(None) };
+        let question = Question { backups: &[BackupRef::Current], ..Question::of(job) };
+        let (pursuer, needs) = (self.worker.pursuer(), question.needs());
+        let needs = Needs { live: true, ..needs };
+        let read = pursuer.facts_within(access, needs, job.retry, &mut Spent::default()).await;
+        let Some((facts, unread)) = read else { return Ok(None) };
+        let failed = Memory { failures: memory.failures.saturating_add(1), ..memory.clone() };
+        let quiet = Memory { was_quiet: true, ..Memory::default() };
+        let Some(live) = facts.live.as_read() else {
+            let why = unread.map_or_else(String::new, |unread| unread.why());
+            tracing::warn!(event = "hold.unread", job = %job.name, account = %job.account, why,
+                "a held account could not be looked at; looking again");
+            return Ok(Some((failed, None)));
+        };
+        self.worker.remember(&access.name, live.clone());
+        let now = self.worker.clock.now();
+        let Some(drift) = hold::drift(live.as_ref(), memory, now) else { return Ok(Some((quiet, None))) };
+        let known = Memory { drift: Some(drift.key.clone()), failures: 0, ..memory.clone() };
+        let course = question.answer(&facts, now);
+        Ok(Some(match hold::respond(&drift, policy.on_drift, &course, memory) {
+            // A condition could not be read.
+            Response::Nothing if unread.is_some() => (failed, None),
+            Response::Nothing => (known, None),
+            Response::Record(reason) => (known, self.record_drift(job, &drift, reason).await?),
+            Response::Run => match self.end_drift(job, &drift).await? {
+                Some(ended) if is_success(&ended) => (quiet, Some(ended)),
+                ended => (Memory { drift: Some(drift.key), ..failed }, ended),
+            },
+        }))
     }
 
     /// Ends a hold whose window has closed, or whose job does not hold any more.
@@ -115,7 +119,7 @@ impl Runner {
         Ok(Some(self.worker.end_without_calls(run, &open, Owing::Nothing).await))
     }
 
-    fn of_hold(&self, job: &config::Job, drift: &Drift, orders: &Orders) -> NewRun {
+    fn of_hold(&self, job: &Job, drift: &Drift, orders: &Orders) -> NewRun {
         let now = self.worker.clock.now();
         NewRun {
             run_id: RunId::new(new_id(now)),

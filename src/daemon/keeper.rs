@@ -153,16 +153,13 @@ impl Runner {
             }
             Duty::Hold(held) => {
                 let job = self.jobs.get(held.job.as_str());
-                match (hold::standing(&held, job.map(AsRef::as_ref), now), job) {
-                    (Standing::PollAt(_), Some(job)) => Ok(self
-                        .poll(job, &held)
-                        .await?
-                        .map_or(SeenTo::Nothing, |ended| SeenTo::Drift(Box::new(ended)))),
-                    _ => {
-                        self.let_go(&held).await;
-                        Ok(SeenTo::Nothing)
-                    }
+                let standing = hold::standing(&held, job.map(AsRef::as_ref), now);
+                if let (Standing::PollAt(_), Some(job)) = (standing, job) {
+                    let ended = self.poll(job, &held).await?;
+                    return Ok(ended.map_or(SeenTo::Nothing, |ended| SeenTo::Drift(Box::new(ended))));
                 }
+                self.let_go(&held).await;
+                Ok(SeenTo::Nothing)
             }
         }
     }

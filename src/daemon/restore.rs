@@ -118,18 +118,16 @@ impl Runner {
 
     /// Speaks of a debt that is overdue, once a day.
     pub(super) async fn remind(&self, debt: &Debt, why: &str) {
-        match self.worker.store.remind(debt.restore_id, self.worker.clock.now()).await {
-            Ok(false) => {}
-            Ok(true) => {
-                tracing::warn!(event = "restore.owed", restore_id = %debt.restore_id, account = %debt.account,
+        let noted = self.worker.store.remind(debt.restore_id, self.worker.clock.now()).await;
+        if let Err(error) = &noted {
+            tracing::warn!(event = "store.unwritten", restore_id = %debt.restore_id, error = chain(error),
+                "a reminder could not be noted");
+        }
+        if let Ok(true) = noted {
+            tracing::warn!(event = "restore.owed", restore_id = %debt.restore_id, account = %debt.account,
                 job = debt.job, backup = %debt.pre_image.backup, rrule = debt.pre_image.rrule,
                 owed_since = %debt.owed_since, why,
-                "a recurring backup is still to be scheduled again; `calloff restore pay` or `waive` ends this")
-            }
-            Err(error) => {
-                tracing::warn!(event = "restore.owed", restore_id = %debt.restore_id, error = chain(&error),
-                "could not be noted as spoken of")
-            }
+                "a recurring backup is still to be scheduled again; `calloff restore pay` or `waive` ends this");
         }
     }
 }

@@ -4,6 +4,8 @@
 //! `synchronous=FULL`) before anyone is told of it. A write that the disk refuses stays in line and is tried
 //! again; the caller decides how long it can wait.
 
+#[cfg(feature = "failpoints")]
+mod failpoint;
 mod history;
 mod holds;
 mod live;

@@ -114,7 +114,7 @@ async fn work(
 ) {
     let connection = Arc::new(Mutex::new(connection));
     let mut group = Vec::new();
-    while !group.is_empty() || queue.recv_many(&mut group, GROUP).await > 0 {
+    while !group.is_empty() || queue.recv_many(&mut group, group_size()).await > 0 {
         let connection = Arc::clone(&connection);
         let committing = std::mem::take(&mut group);
         // A commit that panicked took its group with it: the senders are gone, and those who wait are told.
@@ -168,7 +168,19 @@ fn apply(connection: &mut Connection, group: &mut [Box<dyn Write>]) -> rusqlite:
     for write in group {
         write.apply(&tx)?;
     }
-    tx.commit()
+    #[cfg(feature = "failpoints")]
+    super::failpoint::before_commit();
+    tx.commit()?;
+    #[cfg(feature = "failpoints")]
+    super::failpoint::after_commit();
+    Ok(())
+}
+
+fn group_size() -> usize {
+    #[cfg(feature = "failpoints")]
+    return super::failpoint::group(GROUP);
+    #[cfg(not(feature = "failpoints"))]
+    GROUP
 }
 
 /// Whether the reason for an error may go away: a lock, a full disk, a file system that is read-only or gone.

@@ -101,7 +101,7 @@ refresh_token = {{ env = "ACME_TOKEN" }}
     }
 
     /// Waits until something holds, for a minute at most.
-    pub fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub fn wait_until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         let patience = async {
             while !holds(self) {
                 tokio::time::sleep(Duration::from_millis(20)).await;

@@ -17,16 +17,30 @@ type Step = (&'static str, &'static [&'static str]);
 
 const LINT: &[Step] = &[
     ("formatting", &["cargo", "fmt", "--all", "--check"]),
-    ("lints", &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
+    (
+        "lints",
+        &[
+            "cargo",
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--locked",
+            "--",
+            "--deny",
+            "warnings",
+        ],
+    ),
     ("documentation", &["cargo", "doc", "--workspace", "--no-deps", "--document-private-items", "--locked"]),
 ];
 
 /// cargo-nextest runs the tests of all binaries side by side; without it, cargo's own runner does.
 const NEXTEST: &[Step] = &[
-    ("documentation tests", &["cargo", "test", "--workspace", "--doc", "--locked"]),
-    ("tests", &["cargo", "nextest", "run", "--workspace", "--locked", "--no-fail-fast"]),
+    ("documentation tests", &["cargo", "test", "--workspace", "--all-features", "--doc", "--locked"]),
+    ("tests", &["cargo", "nextest", "run", "--workspace", "--all-features", "--locked", "--no-fail-fast"]),
 ];
-const CARGO_TEST: &[Step] = &[("tests", &["cargo", "test", "--workspace", "--locked", "--no-fail-fast"])];
+const CARGO_TEST: &[Step] =
+    &[("tests", &["cargo", "test", "--workspace", "--all-features", "--locked", "--no-fail-fast"])];
 
 fn main() -> ExitCode {
     let asked: Vec<String> = env::args().skip(1).collect();

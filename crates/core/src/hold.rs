@@ -52,17 +52,15 @@ pub enum Standing {
 /// Where a hold stands; `job` is its job if that is loaded.
 #[must_use]
 pub fn standing(held: &Held, job: Option<&Job>, now: Timestamp) -> Standing {
-    let holds = |job: &&Job| job.enabled && job.account == held.account;
-    let Some((job, hold)) = job.filter(holds).and_then(|job| Some((job, job.hold?))) else {
-        return Standing::Over;
-    };
+    let job = job.filter(|job| job.enabled && job.account == held.account);
+    let Some((job, policy)) = job.and_then(|job| Some((job, job.hold?))) else { return Standing::Over };
     // The clock was set back, and the window is not open yet: it will be.
     let is_open = job.when.window.as_ref().is_some_and(|named| named.window.contains(now));
     if !is_open && now >= held.since {
         return Standing::Over;
     }
     // However far ahead the clock was when the last look was made.
-    Standing::PollAt(held.next_poll.min(later(now, pause(hold.poll, held.memory.failures))))
+    Standing::PollAt(held.next_poll.min(later(now, pause(policy.poll, held.memory.failures))))
 }
 
 /// The pause before the next look: as long as the file says, and longer after failures.

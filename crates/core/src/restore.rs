@@ -218,7 +218,7 @@ pub enum Found {
 pub fn find(rrule: &str, live: Option<&LiveBackup>, now: Timestamp) -> Found {
     let Some(backup) = live.filter(|backup| !backup.is_idle(now)) else { return Found::Nothing };
     match (&backup.rrule, backup.phase()) {
-        (Some(rule), _) if is_same_rule(rule, rrule) => Found::Same(backup.id.clone()),
+        (Some(shown), _) if is_same_rule(shown, rrule) => Found::Same(backup.id.clone()),
         (None, Phase::Running) => Found::Running,
         _ => Found::Other(describe(backup)),
     }
