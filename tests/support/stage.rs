@@ -139,8 +139,12 @@ impl Stage {
     }
 
     pub fn job(&self, name: &str, text: &str) -> Arc<Job> {
-        let text = format!("account = \"acme\"\n{text}");
-        let read = parse_job(&name.parse().unwrap(), name, &text, &self.defaults);
+        self.job_of(name, &format!("account = \"acme\"\n{text}"))
+    }
+
+    /// A job that names its account itself.
+    pub fn job_of(&self, name: &str, text: &str) -> Arc<Job> {
+        let read = parse_job(&name.parse().unwrap(), name, text, &self.defaults);
         Arc::new(read.value.unwrap_or_else(|| panic!("{:?}", read.diagnostics)))
     }
 
