@@ -23,6 +23,7 @@ pub mod restore;
 pub mod retry;
 pub mod run;
 pub mod schedule;
+pub mod scope;
 pub mod text;
 pub mod window;
 mod words;
