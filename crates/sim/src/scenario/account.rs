@@ -25,6 +25,8 @@ pub struct AccountScenario {
     pub grant_code: Option<String>,
     /// What the tokens allow.
     pub scopes: Vec<String>,
+    /// Whether the token endpoint names them.
+    pub names_scopes: bool,
     /// Whether the user's profile lacks the right.
     pub no_permission: bool,
     /// How long an access token is valid.
@@ -68,6 +70,7 @@ impl Default for AccountScenario {
             refresh_token: None,
             grant_code: None,
             scopes: vec!["ZohoCRM.bulk.backup.ALL".to_owned()],
+            names_scopes: true,
             no_permission: false,
             token_lifetime: Duration::from_hours(1),
             token_limit: 10,

@@ -25,6 +25,7 @@
 //! | `client_id`, `client_secret`, `refresh_token` | any | the only credentials accepted |
 //! | `grant_code` | any, once each | the only code that can be exchanged for a refresh token |
 //! | `scopes` | `["ZohoCRM.bulk.backup.ALL"]` | what the tokens allow; `.READ`, `.CREATE`, `.UPDATE` are the parts |
+//! | `names_scopes` | `true` | whether the token endpoint names the scopes of a token |
 //! | `no_permission` | `false` | the user's profile lacks the right: `NO_PERMISSION` |
 //! | `token_lifetime` | `"1h"` | how long an access token is valid |
 //! | `token_limit` | `10` | tokens per refresh token in 10 minutes, `0` for no limit |

@@ -142,11 +142,13 @@ impl World {
             account.grants.used_codes.insert(code.to_owned());
         }
         let mut body = json!({
-            "scope": settings.scopes.join(" "),
             "api_domain": settings.api_domain.as_deref().unwrap_or(base),
             "token_type": "Bearer",
             "expires_in": settings.token_lifetime.as_secs(),
         });
+        if settings.names_scopes {
+            body["scope"] = settings.scopes.join(" ").into();
+        }
         if exchange.is_some() {
             body["refresh_token"] = refresh_token.into();
         }

@@ -41,6 +41,13 @@ async fn a_token_is_made_for_every_way_to_ask(#[case] path: &str, #[case] header
 }
 
 #[tokio::test]
+async fn a_token_may_come_without_a_word_on_what_it_allows() {
+    let zoho = Zoho::with("names_scopes = false\nscopes = ['ZohoCRM.bulk.backup.READ']").await;
+    let made = zoho.send("POST", TOKEN, FORM, REFRESH).await.unwrap().json();
+    assert!(made["access_token"].is_string() && made.get("scope").is_none(), "{made}");
+}
+
+#[tokio::test]
 async fn wrong_credentials_are_refused_with_200() {
     let zoho = Zoho::with("client_id = 'c'\nclient_secret = 's'\nrefresh_token = 'r'").await;
     #[rustfmt::skip]
