@@ -89,13 +89,21 @@ pub struct AccessToken(Arc<Issued>);
 struct Issued {
     secret: SecretString,
     expires_at: Timestamp,
+    /// What Zoho says that it allows.
+    scopes: Option<String>,
     /// Whether a call made with it was accepted.
     accepted: AtomicBool,
 }
 
 impl AccessToken {
-    fn new(secret: SecretString, expires_at: Timestamp) -> Self {
-        Self(Arc::new(Issued { secret, expires_at, accepted: AtomicBool::new(false) }))
+    fn new(secret: SecretString, expires_at: Timestamp, scopes: Option<String>) -> Self {
+        Self(Arc::new(Issued { secret, expires_at, scopes, accepted: AtomicBool::new(false) }))
+    }
+
+    /// The scopes that Zoho named when it issued the token, with spaces between them; `None` if it named none.
+    #[must_use]
+    pub fn scopes(&self) -> Option<&str> {
+        self.0.scopes.as_deref()
     }
 
     pub(super) fn secret(&self) -> &SecretString {
@@ -326,7 +334,8 @@ impl Tokens {
         let text = kept.access_token.as_ref()?;
         let usable = self.is_fresh(kept.expires_at)
             && refused.is_none_or(|refused| refused.expose_secret() != text.as_str());
-        usable.then(|| AccessToken::new(SecretString::from(text.clone()), kept.expires_at))
+        usable
+            .then(|| AccessToken::new(SecretString::from(text.clone()), kept.expires_at, kept.scopes.clone()))
     }
 
     /// Refuses while the endpoint is to be left alone, be it at its own wish or because its count is used up.
@@ -355,20 +364,21 @@ impl Tokens {
     }
 
     async fn ask(&self, kept: &mut Kept) -> Result<AccessToken, TokenError> {
-        kept.access_token = None;
+        (kept.access_token, kept.scopes) = (None, None);
         let response = self.send().await?;
         let now = self.clock.now();
         match read_grant(&response, &self.redactor) {
-            Grant::Issued { token, lives } => {
+            Grant::Issued { token, lives, scopes } => {
                 let usable = lives.saturating_sub(MARGIN.min(lives / 4));
                 let expires_at = now.saturating_add(usable).unwrap_or(Timestamp::MAX);
                 kept.issued.retain(|&at| now.duration_since(at).unsigned_abs() < SILENCE);
                 kept.issued.push(now);
                 kept.access_token = Some(token.expose_secret().to_owned());
                 kept.expires_at = expires_at;
+                kept.scopes.clone_from(&scopes);
                 kept.silent_until = None;
                 tracing::debug!(event = "token.issued", account = %self.account, expires_at = %expires_at, "got an access token");
-                Ok(AccessToken::new(token, expires_at))
+                Ok(AccessToken::new(token, expires_at, scopes))
             }
             Grant::Throttled { http_status, message } => {
                 kept.silent_until = now.saturating_add(SILENCE).ok();
@@ -476,7 +486,7 @@ impl Flight {
 /// What the token endpoint said.
 #[derive(Debug)]
 enum Grant {
-    Issued { token: SecretString, lives: Duration },
+    Issued { token: SecretString, lives: Duration, scopes: Option<String> },
     Refused { code: String, http_status: u16, message: String },
     Throttled { http_status: u16, message: String },
     Failed { http_status: u16, message: String },
@@ -492,7 +502,8 @@ fn read_grant(response: &Response<Bytes>, redactor: &Redactor) -> Grant {
     let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     let text = |key: &str| body.get(key).and_then(Value::as_str);
     if let Some(token) = text("access_token").filter(|token| !token.is_empty()) {
-        return Grant::Issued { token: SecretString::from(token), lives: lifetime(&body) };
+        let scopes = text("scope").and_then(scopes);
+        return Grant::Issued { token: SecretString::from(token), lives: lifetime(&body), scopes };
     }
     let error = redactor.clean(text("error").unwrap_or_default());
     let message = match text("error_description").map(|text| redactor.clean(text)) {
@@ -517,6 +528,16 @@ fn read_grant(response: &Response<Bytes>, redactor: &Redactor) -> Grant {
     }
 }
 
+/// The scopes in a text, which has spaces or commas between them. What is no name of a scope is not kept.
+fn scopes(text: &str) -> Option<String> {
+    let is_name = |word: &&str| {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._".contains(&byte);
+        word.starts_with("Zoho") && word.bytes().all(is_part)
+    };
+    let names: Vec<&str> = text.split([' ', ',']).filter(is_name).collect();
+    (!names.is_empty()).then(|| names.join(" "))
+}
+
 /// `expires_in` is in seconds; in an older form it was in milliseconds, with the seconds in `expires_in_sec`.
 fn lifetime(body: &Value) -> Duration {
     let seconds =
@@ -526,6 +547,8 @@ fn lifetime(body: &Value) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn grant(status: u16, body: &str) -> Grant {
@@ -569,6 +592,29 @@ mod tests {
         ] {
             let Grant::Issued { lives, .. } = grant(200, body) else { panic!("no token in {body}") };
             assert_eq!(lives.as_secs(), want, "{body}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_kept_where_the_endpoint_names_some() {
+        let all = "ZohoCRM.bulk.backup.ALL";
+        for (scope, want) in [
+            (
+                json!("ZohoCRM.bulk.backup.READ ZohoCRM.bulk.backup.UPDATE"),
+                Some("ZohoCRM.bulk.backup.READ ZohoCRM.bulk.backup.UPDATE"),
+            ),
+            (
+                json!("ZohoCRM.bulk.backup.ALL, ZohoFiles.files.ALL"),
+                Some("ZohoCRM.bulk.backup.ALL ZohoFiles.files.ALL"),
+            ),
+            (json!("1000.0a1b ZohoCRM.bulk.backup.ALL Zoho\u{1b}[31m"), Some(all)),
+            (json!(""), None),
+            (json!([all]), None),
+            (Value::Null, None),
+        ] {
+            let body = json!({ "access_token": "a", "scope": scope }).to_string();
+            let Grant::Issued { scopes, .. } = grant(200, &body) else { panic!("no token in {body}") };
+            assert_eq!(scopes.as_deref(), want, "{body}");
         }
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Kept {
     pub(super) access_token: Option<String>,
     /// When it stops being accepted.
     pub(super) expires_at: Timestamp,
+    /// The scopes that Zoho named with it.
+    pub(super) scopes: Option<String>,
     /// When tokens were issued of late: Zoho issues ten in ten minutes.
     pub(super) issued: Vec<Timestamp>,
     /// Until when the token endpoint is left alone.
@@ -92,6 +94,15 @@ mod tests {
         assert_eq!(mode(&file.path), 0o600);
         assert_eq!(mode(file.path.parent().unwrap()), 0o700);
         assert_eq!(file.read().unwrap().access_token.as_deref(), Some("1000.a"));
+    }
+
+    #[test]
+    fn a_file_of_an_older_version_is_read() {
+        let (_state, file) = file();
+        let older = r#"{"credentials":"c","access_token":"1000.a","expires_at":"2026-11-27T16:00:00Z","issued":[],"silent_until":null}"#;
+        std::fs::write(&file.path, older).unwrap();
+        let kept = file.read().unwrap();
+        assert_eq!((kept.access_token.as_deref(), kept.scopes), (Some("1000.a"), None));
     }
 
     #[test]
