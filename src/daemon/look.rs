@@ -1,9 +1,10 @@
 //! Looks at what Zoho has: the facts that conditions, `current` and read-backs are judged by.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use calloff_core::condition::{Facts, Needs, Reading};
-use calloff_core::live::LiveBackup;
+use calloff_core::live::{HistoryRow, LiveBackup};
 use calloff_core::outcome::{self, Outcome, Reply, Verdict};
 use calloff_core::retry::RetryPolicy;
 use jiff::Timestamp;
@@ -64,6 +65,15 @@ impl Unread {
     }
 }
 
+/// An account's backup history.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    /// Its rows, newest first.
+    pub rows: Vec<HistoryRow>,
+    /// Whether there are more than could be read.
+    pub is_cut: bool,
+}
+
 /// What came of a look; `None` if a stop came first.
 pub(super) type Looked<T> = Option<Result<T, Unread>>;
 
@@ -83,6 +93,40 @@ impl Pursuer {
         })
     }
 
+    /// Reads the account's current backup, once; `None` inside if it has none.
+    pub async fn backup(
+        &self,
+        access: &Access,
+        policy: RetryPolicy,
+    ) -> Option<Result<Option<LiveBackup>, Unread>> {
+        self.live(access, policy, &mut Spent::default()).await
+    }
+
+    /// Reads the account's backup history, once.
+    pub async fn history(&self, access: &Access, policy: RetryPolicy) -> Option<Result<History, Unread>> {
+        self.pages(access, policy, &mut Spent::default()).await
+    }
+
+    /// Reads all pages of the history, as many as there may be.
+    async fn pages(&self, access: &Access, policy: RetryPolicy, spent: &mut Spent) -> Looked<History> {
+        let mut history = History { is_cut: true, ..History::default() };
+        for number in 1..=MOST_PAGES {
+            let page = match self.read(access, Ask::History(number), policy, spent).await? {
+                Ok(Found::Page(page)) => page,
+                Ok(Found::Nothing | Found::Live(_)) => HistoryPage::default(),
+                Err(unread) => return Some(Err(unread)),
+            };
+            history.rows.extend(page.rows);
+            history.is_cut = page.more;
+            if !page.more {
+                break;
+            }
+        }
+        // Zoho does not document their order.
+        history.rows.sort_by_key(|row| Reverse(row.log_time));
+        Some(Ok(history))
+    }
+
     /// When the account's newest completed backup was logged; `None` inside if its history has none.
     async fn last_good(
         &self,
@@ -90,23 +134,19 @@ impl Pursuer {
         policy: RetryPolicy,
         spent: &mut Spent,
     ) -> Looked<Option<Timestamp>> {
-        let mut newest = None;
-        // Zoho does not document the order of the rows.
-        for number in 1..=MOST_PAGES {
-            let page = match self.read(access, Ask::History(number), policy, spent).await? {
-                Ok(Found::Page(page)) => page,
-                Ok(Found::Nothing | Found::Live(_)) => return Some(Ok(newest)),
-                Err(unread) => return Some(Err(unread)),
-            };
-            let good = page.rows.iter().filter(|row| row.state.as_deref() == Some("completed"));
-            newest = newest.max(good.filter_map(|row| row.log_time).max());
-            if !page.more {
-                return Some(Ok(newest));
+        Some(self.pages(access, policy, spent).await?.and_then(|History { rows, is_cut }| {
+            let good = rows.iter().filter(|row| row.state.as_deref() == Some("completed"));
+            match good.filter_map(|row| row.log_time).max() {
+                // Nothing found in a part of it does not mean that there is nothing.
+                None if is_cut => {
+                    let cut = format!(
+                        "the history has more than {MOST_PAGES} pages, and no completed backup on them"
+                    );
+                    Err(Unread { message: Some(cut), ..Unread::default() })
+                }
+                newest => Ok(newest),
             }
-        }
-        // Nothing found in a part of it does not mean that there is nothing.
-        let cut = || format!("the history has more than {MOST_PAGES} pages, and no completed backup on them");
-        Some(newest.map(Some).ok_or_else(|| Unread { message: Some(cut()), ..Unread::default() }))
+        }))
     }
 
     /// Reads the facts that are needed, each once. What can't be read is among the facts as such; the first reason

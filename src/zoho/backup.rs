@@ -1,7 +1,7 @@
 //! What Zoho says of its backups, read from its answers. Every field may be absent.
 
 use calloff_core::ids::BackupId;
-use calloff_core::live::LiveBackup;
+use calloff_core::live::{HistoryRow, LiveBackup};
 use jiff::fmt::temporal::{Pieces, PiecesOffset};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
@@ -43,34 +43,19 @@ pub struct HistoryPage {
     pub more: bool,
 }
 
-/// One row of the history. Its ID is not that of a backup: don't cancel by it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct HistoryRow {
-    /// The row's ID.
-    pub id: Option<String>,
-    /// What was done: `scheduled`, `stopped`, `purchased`, `initiated`, or a word we don't know.
-    pub action: Option<String>,
-    /// How it went: `completed`, `failure`, or a word we don't know.
-    pub state: Option<String>,
-    /// `immediate`, `weekly`, `biweekly`, `monthly`, or a word we don't know.
-    pub repeat_type: Option<String>,
-    /// When.
-    pub log_time: Option<Timestamp>,
-    /// By whom.
-    pub done_by: Option<String>,
-}
-
 impl HistoryPage {
-    pub(super) fn read(body: &Value) -> Option<Self> {
+    /// Reads the answer to `GET /backup/history`. What it echoes is cleaned: it will be shown.
+    pub(super) fn read(body: &Value, redactor: &Redactor) -> Option<Self> {
+        let clean = |text: &str| Some(redactor.clean(text)).filter(|text| !text.is_empty());
         let rows = body.get("history")?.as_array()?.iter().map(|row| {
-            let text = |key: &str| row.get(key).and_then(Value::as_str).map(str::to_owned);
+            let text = |pointer: &str| row.pointer(pointer).and_then(Value::as_str);
             HistoryRow {
-                id: text("id"),
-                action: text("action"),
-                state: text("state"),
-                repeat_type: text("repeat_type"),
-                log_time: text("log_time").and_then(|text| text.parse().ok()),
-                done_by: row.pointer("/done_by/name").and_then(Value::as_str).map(str::to_owned),
+                id: text("/id").and_then(clean),
+                action: text("/action").and_then(clean),
+                state: text("/state").and_then(clean),
+                repeat_type: text("/repeat_type").and_then(clean),
+                log_time: text("/log_time").and_then(|text| text.parse().ok()),
+                done_by: text("/done_by/name").and_then(clean),
             }
         });
         let more = body.pointer("/info/more_records").and_then(Value::as_bool).unwrap_or(false);

@@ -76,7 +76,8 @@ impl Client {
     pub async fn history(&self, token: &AccessToken, page: u32) -> Read<HistoryPage> {
         let path = format!("/history?page={page}&per_page=200");
         let (reply, body) = self.call(token, Method::GET, &path, None).await;
-        read(reply, body.as_ref().and_then(HistoryPage::read))
+        let redactor = self.redactor.and(token.secret());
+        read(reply, body.as_ref().and_then(|body| HistoryPage::read(body, &redactor)))
     }
 
     /// Schedules a recurring backup, or one that starts now if there is no rule. Repeating it is not safe.

@@ -10,7 +10,7 @@ mod transport;
 mod wire;
 
 pub use auth::{AccessToken, Credentials, TokenError, Tokens};
-pub use backup::{HistoryPage, HistoryRow, Scheduled};
+pub use backup::{HistoryPage, Scheduled};
 pub use client::{Client, Read};
 pub use gate::{Entered, Gate};
 pub use redact::Redactor;

@@ -43,6 +43,23 @@ pub struct LiveBackup {
     pub requester: Option<String>,
 }
 
+/// One row of an organisation's backup history. Its ID is not that of a backup: don't cancel by it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HistoryRow {
+    /// The row's ID.
+    pub id: Option<String>,
+    /// What was done: `scheduled`, `stopped`, `purchased`, `initiated`, or a word we don't know.
+    pub action: Option<String>,
+    /// How it went: `completed`, `failure`, or a word we don't know.
+    pub state: Option<String>,
+    /// `immediate`, `weekly`, `biweekly`, `monthly`, or a word we don't know.
+    pub repeat_type: Option<String>,
+    /// When.
+    pub log_time: Option<Timestamp>,
+    /// By whom.
+    pub done_by: Option<String>,
+}
+
 /// What a status means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
