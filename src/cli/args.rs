@@ -60,6 +60,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Show why a job would or would not act at an instant; changes nothing
     Explain(ExplainArgs),
+    /// Show what Zoho itself has of an account's backups
+    Backup(BackupArgs),
     /// Show what is loaded, when it is due and how it last went
     Status(StatusArgs),
     /// Show what happened
@@ -268,6 +270,69 @@ pub struct ExplainArgs {
     /// Do not read Zoho: what depends on it can't be told then
     #[arg(long)]
     pub offline: bool,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff backup`
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct BackupArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: BackupCommand,
+}
+
+/// What to do with an account's backups at Zoho.
+#[derive(Debug, Subcommand)]
+pub enum BackupCommand {
+    /// Show the account's current backup; changes nothing
+    Show(BackupShowArgs),
+    /// Show what has been done with the account's backups in the last year; changes nothing
+    History(BackupHistoryArgs),
+}
+
+/// `calloff backup show`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Zoho shows the newest backup of an account and no other. The scope is ZohoCRM.bulk.backup.READ.
+
+Exit codes: 0 done; 1 Zoho refuses to show it; 64 no such account; 69 Zoho could not be reached;
+77 the credentials were refused; 78 calloff.toml is invalid, or the account's secrets can't be read.
+
+Examples:
+  calloff backup show --account acme
+  calloff backup show -a acme --json")]
+pub struct BackupShowArgs {
+    /// The account, by its name in calloff.toml
+    #[arg(short, long, value_name = "ACCOUNT")]
+    pub account: AccountName,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff backup history`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Shows the newest 50 rows, or all with --json. The IDs are those of rows: don't cancel by them.
+The scope is ZohoCRM.bulk.backup.READ.
+
+Exit codes: 0 done; 1 Zoho refuses to show it; 64 no such account; 69 Zoho could not be reached;
+77 the credentials were refused; 78 calloff.toml is invalid, or the account's secrets can't be read.
+
+Examples:
+  calloff backup history --account acme
+  calloff backup history -a acme --limit 200
+  calloff backup history -a acme --json")]
+pub struct BackupHistoryArgs {
+    /// The account, by its name in calloff.toml
+    #[arg(short, long, value_name = "ACCOUNT")]
+    pub account: AccountName,
+    /// At most so many rows, the newest
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
     /// How results are printed.
     #[command(flatten)]
     pub form: Form,

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
-use calloff_core::ids::AccountName;
 use tokio::task::JoinSet;
 
 use super::args::{CancelArgs, LogArgs};
@@ -22,14 +21,7 @@ pub(super) async fn cancel(
 ) -> Result<ExitCode, Error> {
     let configuration = setup::settings_alone(config)?;
     configuration.log(log, output.is_terminal() && !args.form.json)?;
-    if !configuration.settings.accounts.contains_key(&args.account) {
-        let known: Vec<&str> = configuration.settings.accounts.keys().map(AccountName::as_str).collect();
-        return Err(Error::Usage(format!(
-            "there is no account `{}` in calloff.toml; it has: {}",
-            args.account,
-            known.join(", ")
-        )));
-    }
+    configuration.find_account(&args.account)?;
     let mut seen = BTreeSet::new();
     let mut backups = args.backups;
     backups.retain(|backup| seen.insert(backup.clone()));

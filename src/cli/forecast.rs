@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use calloff_core::condition::{Facts, Finding, Needs, Reading};
 use calloff_core::config::Job;
@@ -12,23 +10,14 @@ use calloff_core::forecast::{Action, Foretold, ForetoldTarget};
 use calloff_core::ids::AccountName;
 use calloff_core::live::LiveBackup;
 use calloff_core::outcome::{self, Outcome};
-use calloff_core::retry::RetryPolicy;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
+use super::reading::{self, POLICY};
 use super::setup::{self, Configuration};
-use crate::daemon::{self, Accounts, Pursuer, Surveyed, Unread};
+use crate::daemon::{self, Accounts, Surveyed, Unread};
 use crate::error::Error;
-
-/// A person waits: a broken service is not waited for as long as a run would.
-const POLICY: RetryPolicy = RetryPolicy {
-    max_attempts: 4,
-    initial_delay: Duration::from_secs(1),
-    max_delay: Duration::from_secs(4),
-    give_up_after: Duration::from_secs(30),
-};
 
 /// Jobs by account.
 pub(super) fn by_account<'a>(
@@ -52,8 +41,7 @@ pub(super) async fn read_zoho(
     concurrency: usize,
 ) -> Result<BTreeMap<AccountName, Surveyed>, Error> {
     let surroundings = setup::surroundings();
-    let record = configuration.record();
-    let state = record.parent().map_or(PathBuf::from("."), Path::to_path_buf);
+    let state = configuration.state_folder();
     let (mut ready, mut without) = (Accounts::new(), BTreeMap::new());
     for name in needs.keys() {
         match configuration.accounts(BTreeSet::from([name.clone()]), &state, &surroundings) {
@@ -65,12 +53,7 @@ pub(super) async fn read_zoho(
     if let (true, Some((_, (account, reason)))) = (ready.is_empty(), without.first_key_value()) {
         return Err(Error::Secret { account: account.clone(), reason: reason.clone() });
     }
-    let pursuer = Pursuer {
-        clock: Arc::clone(&surroundings.clock),
-        dice: surroundings.dice,
-        // Nothing is under way that must be finished: a signal ends the process, as it does by default.
-        stop: CancellationToken::new(),
-    };
+    let pursuer = reading::pursuer(&surroundings);
     let bar = progress(ready.len());
     let surveyed = daemon::survey(&pursuer, &ready, needs, POLICY, concurrency, || bar.inc(1)).await;
     bar.finish_and_clear();

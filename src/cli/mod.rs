@@ -1,6 +1,7 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr; nothing ever prompts.
 
 mod args;
+mod backup;
 mod cancel;
 mod check;
 mod demo;
@@ -12,6 +13,7 @@ mod once;
 mod output;
 mod pause;
 mod plan;
+mod reading;
 mod record;
 mod restore;
 mod run;
@@ -63,6 +65,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Command::Next(args) => next::next(config, &args, output).await,
             Command::Plan(args) => plan::plan(config, &cli.log, &args, output).await,
             Command::Explain(args) => explain::explain(config, &cli.log, &args, output).await,
+            Command::Backup(args) => backup::backup(config, &cli.log, args, output).await,
             Command::Status(args) => status::status(config, &args, output).await,
             Command::History(args) => history::history(config, &args, output).await,
             Command::Pause(args) => pause::pause(config, args, output).await,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use calloff_core::config::{self, Job, Settings, State};
+use calloff_core::config::{self, Account, Job, Settings, State};
 use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::{AccountName, JobName};
 use calloff_core::outcome::{self, Standing};
@@ -131,11 +131,26 @@ impl Configuration {
         }
     }
 
+    /// Finds the account of that name.
+    pub(super) fn find_account(&self, name: &AccountName) -> Result<&Account, Error> {
+        self.settings.accounts.get(name).ok_or_else(|| {
+            let names = || self.settings.accounts.keys().map(AccountName::as_str);
+            let help = config::did_you_mean(name.as_str(), names())
+                .unwrap_or_else(|| format!("it has: {}", names().collect::<Vec<_>>().join(", ")));
+            Error::Usage(format!("there is no account `{name}` in calloff.toml; {help}"))
+        })
+    }
+
     /// The SQLite file.
     pub(super) fn record(&self) -> PathBuf {
         match &self.settings.state {
             State::Sqlite(path) => self.folder.join(path),
         }
+    }
+
+    /// The folder of the record, which tokens are cached below.
+    pub(super) fn state_folder(&self) -> PathBuf {
+        self.record().parent().map_or(PathBuf::from("."), Path::to_path_buf)
     }
 
     /// Opens the record for a process that claims runs.

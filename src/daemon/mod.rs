@@ -25,7 +25,7 @@ pub use agenda::{Agenda, Due};
 pub use beat::{Alarm, Beat};
 pub use engine::Engine;
 pub use keeper::{Duty, Keeper, Key, SeenTo};
-pub use look::Unread;
+pub use look::{History, Unread};
 pub use pursuit::{Bounds, Pursuer};
 pub use restore::{Back, Paid, Refusal};
 pub use runner::{Fired, Runner};

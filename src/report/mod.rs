@@ -1,6 +1,7 @@
 //! Results for people: runs, plans, tables, times. Styles are always in the text; the output drops
 //! them where they are not wanted.
 
+mod backup;
 mod explain;
 #[cfg(test)]
 mod fixture;
@@ -13,6 +14,7 @@ mod table;
 mod text;
 mod time;
 
+pub use backup::{backup, backup_history};
 pub use explain::{Explanation, explain};
 pub use plan::{AccountPlan, plan};
 pub use restores::{StandingDebt, ended, owed, paid};
