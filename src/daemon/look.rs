@@ -74,6 +74,14 @@ pub struct History {
     pub is_cut: bool,
 }
 
+impl History {
+    /// Zoho does not document the order of the rows.
+    fn new(mut rows: Vec<HistoryRow>, is_cut: bool) -> Self {
+        rows.sort_by_key(|row| Reverse(row.log_time));
+        Self { rows, is_cut }
+    }
+}
+
 /// What came of a look; `None` if a stop came first.
 pub(super) type Looked<T> = Option<Result<T, Unread>>;
 
@@ -109,22 +117,20 @@ impl Pursuer {
 
     /// Reads all pages of the history, as many as there may be.
     async fn pages(&self, access: &Access, policy: RetryPolicy, spent: &mut Spent) -> Looked<History> {
-        let mut history = History { is_cut: true, ..History::default() };
+        let (mut rows, mut more) = (vec![], true);
         for number in 1..=MOST_PAGES {
             let page = match self.read(access, Ask::History(number), policy, spent).await? {
                 Ok(Found::Page(page)) => page,
                 Ok(Found::Nothing | Found::Live(_)) => HistoryPage::default(),
                 Err(unread) => return Some(Err(unread)),
             };
-            history.rows.extend(page.rows);
-            history.is_cut = page.more;
-            if !page.more {
+            rows.extend(page.rows);
+            more = page.more;
+            if !more {
                 break;
             }
         }
-        // Zoho does not document their order.
-        history.rows.sort_by_key(|row| Reverse(row.log_time));
-        Some(Ok(history))
+        Some(Ok(History::new(rows, more)))
     }
 
     /// When the account's newest completed backup was logged; `None` inside if its history has none.
@@ -312,5 +318,21 @@ fn found<T>(read: Read<T>, wrap: impl FnOnce(T) -> Found) -> Result<Found, Reply
         Read::Found(value) => Ok(wrap(value)),
         Read::Nothing => Ok(Found::Nothing),
         Read::Failed(reply) => Err(reply),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_is_newest_first_in_whatever_order_it_came() {
+        let row = |at: Option<&str>| HistoryRow {
+            log_time: at.map(|at| at.parse().unwrap()),
+            ..HistoryRow::default()
+        };
+        let (old, new) = (Some("2026-11-21T03:10:00Z"), Some("2026-11-28T03:10:00Z"));
+        let history = History::new(vec![row(None), row(old), row(new)], false);
+        assert_eq!(history.rows, [row(new), row(old), row(None)]);
     }
 }

@@ -70,7 +70,7 @@ mod tests {
     /// The text as nobody's terminal shows it, without the spaces that fill up a table.
     fn plain(text: &str) -> String {
         let text = anstream::adapter::strip_str(text).to_string();
-        text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
     }
 
     fn weekly() -> LiveBackup {
