@@ -62,6 +62,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Show what Zoho itself has of an account's backups
     Backup(BackupArgs),
+    /// Test an account's credentials
+    Auth(AuthArgs),
     /// Show what is loaded, when it is due and how it last went
     Status(StatusArgs),
     /// Show what happened
@@ -333,6 +335,45 @@ pub struct BackupHistoryArgs {
     /// At most so many rows, the newest
     #[arg(long, value_name = "N")]
     pub limit: Option<u32>,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff auth`
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct AuthArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: AuthCommand,
+}
+
+/// What to do with an account's credentials.
+#[derive(Debug, Subcommand)]
+pub enum AuthCommand {
+    /// Test whether the credentials are good, and allow what the jobs need; changes nothing
+    Check(AuthCheckArgs),
+}
+
+/// `calloff auth check`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reading is tried. For the rest Zoho may have named the token's scopes when it issued it. If it has
+not, a cancel of the ID 0, which no backup has, shows whether cancels are allowed; whether
+scheduling is can't be told then, and nothing is ever scheduled.
+
+Exit codes: 0 all is well, as far as can be told; 1 a scope is missing that jobs need, or Zoho
+refuses for another lasting reason; 64 no such account; 69 Zoho could not be reached; 77 nothing is
+wrong but refused credentials; 78 the configuration is invalid, or a secret can't be read.
+
+Examples:
+  calloff auth check
+  calloff auth check --account acme --json")]
+pub struct AuthCheckArgs {
+    /// This account only; default: those that jobs use, or all if there is no job
+    #[arg(short, long, value_name = "ACCOUNT")]
+    pub account: Option<AccountName>,
     /// How results are printed.
     #[command(flatten)]
     pub form: Form,

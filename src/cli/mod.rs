@@ -1,6 +1,7 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr; nothing ever prompts.
 
 mod args;
+mod auth;
 mod backup;
 mod cancel;
 mod check;
@@ -66,6 +67,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Command::Plan(args) => plan::plan(config, &cli.log, &args, output).await,
             Command::Explain(args) => explain::explain(config, &cli.log, &args, output).await,
             Command::Backup(args) => backup::backup(config, &cli.log, args, output).await,
+            Command::Auth(args) => auth::auth(config, &cli.log, args, output).await,
             Command::Status(args) => status::status(config, &args, output).await,
             Command::History(args) => history::history(config, &args, output).await,
             Command::Pause(args) => pause::pause(config, args, output).await,

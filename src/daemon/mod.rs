@@ -2,6 +2,7 @@
 
 mod accounts;
 mod agenda;
+mod audit;
 mod beat;
 mod cancel;
 mod decide;
@@ -22,6 +23,7 @@ mod worker;
 
 pub use accounts::{Access, Accounts, Surroundings};
 pub use agenda::{Agenda, Due};
+pub use audit::{Audited, audit};
 pub use beat::{Alarm, Beat};
 pub use engine::Engine;
 pub use keeper::{Duty, Keeper, Key, SeenTo};

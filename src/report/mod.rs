@@ -2,6 +2,7 @@
 //! them where they are not wanted.
 
 mod backup;
+mod credentials;
 mod explain;
 #[cfg(test)]
 mod fixture;
@@ -15,6 +16,7 @@ mod text;
 mod time;
 
 pub use backup::{backup, backup_history};
+pub use credentials::{Checked, credentials};
 pub use explain::{Explanation, explain};
 pub use plan::{AccountPlan, plan};
 pub use restores::{StandingDebt, ended, owed, paid};

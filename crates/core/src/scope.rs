@@ -1,8 +1,10 @@
 //! What an account's refresh token must allow: the parts of Zoho's backup API that its jobs call.
 
+use std::collections::BTreeMap;
+
 use crate::condition::Needs;
 use crate::config::Job;
-use crate::ids::{BackupRef, JobName};
+use crate::ids::{AccountName, BackupRef, JobName};
 use crate::words::words;
 
 words! {
@@ -77,13 +79,22 @@ pub struct Need {
     pub job: JobName,
 }
 
-/// The scopes that jobs of one account need, each once.
-#[must_use]
-pub fn needs(jobs: &[&Job]) -> Vec<Need> {
+/// The scopes that jobs of one account need.
+fn needs(jobs: &[&Job]) -> Vec<Need> {
     let first = |&scope: &Scope| {
         jobs.iter().find_map(|job| Some(Need { scope, by: scope.use_in(job)?, job: job.name.clone() }))
     };
     Scope::ALL.iter().filter_map(first).collect()
+}
+
+/// The scopes that jobs need, by account; of each the first job that needs it.
+#[must_use]
+pub fn needs_by_account<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> BTreeMap<AccountName, Vec<Need>> {
+    let mut accounts: BTreeMap<&AccountName, Vec<&Job>> = BTreeMap::new();
+    for job in jobs {
+        accounts.entry(&job.account).or_default().push(job);
+    }
+    accounts.into_iter().map(|(account, jobs)| (account.clone(), needs(&jobs))).collect()
 }
 
 /// Names scopes in a sentence, such as "ZohoCRM.bulk.backup.READ, .UPDATE and .CREATE".
@@ -137,7 +148,7 @@ mod tests {
             let got: Vec<_> = needs(&[&job]).into_iter().map(|need| (need.scope, need.by)).collect();
             assert_eq!(got, want, "{text:?}");
         }
-        assert_eq!(needs(&[]), []);
+        assert!(needs(&[]).is_empty());
     }
 
     #[test]
@@ -146,6 +157,12 @@ mod tests {
         let got: Vec<_> =
             needs(&[&a, &b]).into_iter().map(|need| (need.scope.as_str(), need.job.to_string())).collect();
         assert_eq!(got, [("read", "b".to_owned()), ("update", "a".to_owned()), ("create", "b".to_owned())]);
+
+        let other = Job { account: "other".parse().unwrap(), ..a.clone() };
+        let by_account = needs_by_account([&other, &a, &b]);
+        let counts: Vec<_> =
+            by_account.iter().map(|(account, needs)| (account.as_str(), needs.len())).collect();
+        assert_eq!(counts, [("acme", 3), ("other", 1)]);
     }
 
     #[test]
