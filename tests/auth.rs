@@ -1,4 +1,4 @@
-//! `auth check`: whether credentials are good and allow what the jobs call.
+//! `auth check`: whether credentials are good and allow what the jobs call; and what `check` says of scopes.
 
 #![expect(clippy::unwrap_used, reason = "a helper that can't help fails its test")]
 
@@ -209,4 +209,19 @@ fn a_wrong_job_or_a_secret_that_is_not_there_exits_78_and_nothing_is_sent() {
     let place = Place::new(&allowing(&["ALL"], ""), "", &[]);
     place.set_account_key("client_secret", "{ env = \"NOT_SET\" }");
     assert_eq!((place.run(&["auth", "check"]).code, place.requests()), (78, 0));
+}
+
+#[test]
+fn check_names_the_scopes_of_an_account_that_is_to_be_restored() {
+    let said = "account `acme` needs the scopes ZohoCRM.bulk.backup.READ, .UPDATE and .CREATE (`[restore]` in job `b`)";
+    let wrong = ("wrong", "backups = [\"12a\"]\n");
+    let place =
+        Place::new(&allowing(&["ALL"], ""), WINDOW, &[("a", &cancelling()), ("b", &restoring()), wrong]);
+    assert!(place.run(&["check"]).stderr.contains(said), "{}", place.run(&["check"]).stderr);
+    for format in ["json", "github"] {
+        assert!(!place.run(&["check", "--format", format]).stderr.contains("scopes"));
+    }
+    let place = Place::new(&allowing(&["ALL"], ""), WINDOW, &[("a", &cancelling())]);
+    assert!(!place.run(&["check"]).stderr.contains("scopes"));
+    assert_eq!(place.requests(), 0);
 }

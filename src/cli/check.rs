@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use calloff_core::ids::AccountName;
+use calloff_core::scope::{self, Need, Scope};
+
 use super::args::{CheckArgs, CheckFormat};
 use super::output::{Output, notice};
 use super::setup;
@@ -21,7 +24,18 @@ pub(super) fn check(config: Option<&Path>, args: &CheckArgs, mut output: Output)
     };
     output.text(&render::diagnostics(&report.diagnostics, format, true))?;
     if args.format == CheckFormat::Human {
+        for said in report.needs.iter().filter_map(|(account, needs)| unusual(account, needs)) {
+            notice(&said);
+        }
         notice(&report.summary());
     }
     Ok(ExitCode::from(if report.is_valid() { 0 } else { 78 }))
+}
+
+/// Names the scopes of an account that needs more than most do: a refresh token without them is noticed late, when the
+/// backup is to be put back.
+fn unusual(account: &AccountName, needs: &[Need]) -> Option<String> {
+    let Need { by, job, .. } = needs.iter().find(|need| need.scope == Scope::Create)?;
+    let scopes = scope::listed(needs.iter().map(|need| need.scope));
+    Some(format!("account `{account}` needs the scopes {scopes} ({by} in job `{job}`)"))
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use calloff_core::config::{Job, JobDefaults, looks_like_settings, parse_settings, warn_of_races};
 use calloff_core::diagnostic::{Diagnostic, Severity};
+use calloff_core::ids::AccountName;
+use calloff_core::scope::{Need, needs_by_account};
 use jiff::Timestamp;
 
 use super::folder::{Found, JobFile, job_files, job_name};
@@ -22,6 +24,8 @@ pub struct Report {
     pub files: usize,
     /// How many jobs are right.
     pub jobs: usize,
+    /// The scopes that these jobs need, for each set-up by account.
+    pub needs: Vec<(AccountName, Vec<Need>)>,
 }
 
 impl Report {
@@ -86,8 +90,9 @@ pub fn check(paths: &[PathBuf], config: Option<&Path>, now: Timestamp) -> Report
         jobs.append(&mut loaded.jobs);
         report.take(loaded);
     }
-    for jobs in together.into_values() {
-        let diagnostics = warn_of_races(&each_once(jobs), now);
+    for jobs in together.into_values().map(each_once) {
+        report.needs.extend(needs_by_account(&jobs));
+        let diagnostics = warn_of_races(&jobs, now);
         report.take(Loaded { diagnostics, ..Loaded::default() });
     }
     report
