@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -34,19 +35,32 @@ struct Case {
     jobs: Vec<(String, String)>,
 }
 
+fn write_to(text: &mut String, more: std::fmt::Arguments<'_>) {
+    text.write_fmt(more).unwrap();
+}
+
 fn case(dice: &mut Rng) -> Case {
     let (mut settings, mut zoho, mut jobs) = (String::new(), String::new(), vec![]);
     for account in ACCOUNTS {
         if account != "acme" {
-            settings += &format!(
-                "[accounts.{account}]\ndata_center = \"eu\"\nclient_id = \"{account}\"\nclient_secret = {{ env = \"X\" }}\nrefresh_token = {{ env = \"X\" }}\n"
+            write_to(
+                &mut settings,
+                format_args!(
+                    "[accounts.{account}]\ndata_center = \"eu\"\nclient_id = \"{account}\"\nclient_secret = {{ env = \"X\" }}\nrefresh_token = {{ env = \"X\" }}\n"
+                ),
             );
         }
         let (day, hours) = (["MON", "WED", "FRI"][dice.usize(..3)], dice.u32(3..60));
-        settings += &format!("[[windows.{account}]]\nopens = \"0 18 * * {day}\"\nlasts = \"{hours}h\"\n");
-        zoho += &format!(
-            "[accounts.{account}]\n[[accounts.{account}.backups]]\nid = \"42\"\nrrule = \"{OWN}\"\nscheduled_date = \"+{}h\"\n",
-            dice.u32(1..160)
+        write_to(
+            &mut settings,
+            format_args!("[[windows.{account}]]\nopens = \"0 18 * * {day}\"\nlasts = \"{hours}h\"\n"),
+        );
+        write_to(
+            &mut zoho,
+            format_args!(
+                "[accounts.{account}]\n[[accounts.{account}.backups]]\nid = \"42\"\nrrule = \"{OWN}\"\nscheduled_date = \"+{}h\"\n",
+                dice.u32(1..160)
+            ),
         );
         let backups = if dice.bool() { "[\"current\"]" } else { "[\"42\"]" };
         let hold = if dice.u32(..4) > 0 {
