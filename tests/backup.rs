@@ -1,4 +1,4 @@
-//! Zoho's own view of an account: `backup show` and `backup history`, for people and for programs.
+//! Zoho's own view of an account, for people and for programs: `backup show`, `history` and `schedule`.
 
 mod support;
 
@@ -178,4 +178,76 @@ fn what_zoho_echoes_is_redacted_before_it_is_shown() {
     for canary in [SECRET, TOKEN, "1000.sim", "\u{1b}", "\u{7}", "\\u001b", "\\u0007"] {
         assert!(!shown.contains(canary), "{canary:?} was shown: {shown}");
     }
+}
+
+#[test]
+fn a_schedule_is_made_once_and_another_one_is_not_overwritten() {
+    const RULE: &str = "RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=TU";
+    let place = Place::new("[accounts.acme]\n", "", &[]);
+    let schedule = |rule: &str| place.run(&["backup", "schedule", "-a", "acme", "--json", "--rrule", rule]);
+    let made = schedule(RULE);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let row = &made.json()[0];
+    assert_eq!(
+        (&row["account"], &row["rrule"], &row["was_there"]),
+        (&json!("acme"), &json!(RULE), &json!(false))
+    );
+    let again = schedule("FREQ=WEEKLY;BYDAY=TU");
+    assert_eq!((again.code, &again.json()[0]["was_there"]), (0, &json!(true)));
+    assert_eq!(again.json()[0]["backup"], row["backup"]);
+    let other = schedule("RRULE:FREQ=MONTHLY;INTERVAL=1;BYMONTHDAY=5");
+    assert_eq!((other.code, other.stdout.as_str()), (1, ""));
+    assert!(
+        other.stderr.contains("not overwritten") && other.stderr.contains("one schedule at a time"),
+        "{}",
+        other.stderr
+    );
+    let shown = place.run(&["backup", "show", "-a", "acme", "--json"]).json().remove(0);
+    assert_eq!((&shown["backup"], &shown["rrule"]), (&row["backup"], &json!(RULE)));
+}
+
+#[test]
+fn a_backup_that_is_made_now_is_asked_for_once() {
+    let place = Place::new("[accounts.acme]\n", "", &[]);
+    let done = place.run(&["backup", "schedule", "-a", "acme", "--now"]);
+    assert!(
+        done.code == 0 && done.stdout.starts_with("a backup of acme has begun"),
+        "{}{}",
+        done.stdout,
+        done.stderr
+    );
+    let lost = Place::new("[accounts.acme.faults]\nschedule = [\"drop-after\"]\n", "", &[]);
+    let done = lost.run(&["backup", "schedule", "-a", "acme", "--now"]);
+    assert_eq!(done.code, 69);
+    assert!(done.stderr.contains("calloff backup show"), "{}", done.stderr);
+    let posts = |place: &Place| {
+        let world = place.zoho.world().lock();
+        world.seen().filter(|seen| seen.method == "POST" && seen.path.ends_with("/backup")).count()
+    };
+    assert_eq!(posts(&lost), 1);
+}
+
+#[rstest]
+#[case("schedule = [\"LIMIT_EXCEEDED\"]", 1, "buy one")]
+#[case("schedule = [\"INVALID_DATA\"]", 1, "FREQ is WEEKLY or MONTHLY")]
+#[case("schedule = [\"OAUTH_SCOPE_MISMATCH\"]", 1, "ZohoCRM.bulk.backup.CREATE")]
+#[case("token = [\"invalid_code\"]", 77, "refresh token")]
+#[case("get = [{ then = \"503\", times = 9 }]", 69, "503")]
+fn a_schedule_that_is_refused_says_what_to_do(#[case] fault: &str, #[case] code: i32, #[case] said: &str) {
+    let place = Place::new(&format!("[accounts.acme.faults]\n{fault}\n"), "", &[]);
+    let done = place.run(&["backup", "schedule", "-a", "acme", "--rrule", "RRULE:FREQ=WEEKLY;INTERVAL=1"]);
+    assert_eq!(done.code, code, "{}", done.stderr);
+    assert!(done.stderr.contains(said), "{}", done.stderr);
+}
+
+#[test]
+fn what_is_to_be_scheduled_has_to_be_said() {
+    let place = Place::new("[accounts.acme]\n", "", &[]);
+    for args in [
+        &["backup", "schedule", "-a", "acme"][..],
+        &["backup", "schedule", "-a", "acme", "--now", "--rrule", "x"],
+    ] {
+        assert_eq!(place.run(args).code, 64, "{args:?}");
+    }
+    assert_eq!(place.requests(), 0);
 }

@@ -293,6 +293,8 @@ pub enum BackupCommand {
     Show(BackupShowArgs),
     /// Show what has been done with the account's backups in the last year; changes nothing
     History(BackupHistoryArgs),
+    /// Schedule a recurring backup, or have one made now
+    Schedule(BackupScheduleArgs),
 }
 
 /// `calloff backup show`
@@ -310,6 +312,35 @@ pub struct BackupShowArgs {
     /// The account, by its name in calloff.toml
     #[arg(short, long, value_name = "ACCOUNT")]
     pub account: AccountName,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff backup schedule`
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("when").required(true).args(["rrule", "now"])))]
+#[command(after_help = "\
+It looks first: a rule that is scheduled already is left as it is, and another one is not
+overwritten. With --now one call is made, and not repeated. The scopes are
+ZohoCRM.bulk.backup.CREATE and .READ.
+
+Exit codes: 0 it is scheduled; 1 Zoho refuses; 64 no such account; 69 Zoho could not be reached;
+77 the credentials were refused; 78 calloff.toml is invalid, or the account's secrets can't be read.
+
+Examples:
+  calloff backup schedule -a acme --rrule 'RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=TU'
+  calloff backup schedule -a acme --now")]
+pub struct BackupScheduleArgs {
+    /// The account, by its name in calloff.toml
+    #[arg(short, long, value_name = "ACCOUNT")]
+    pub account: AccountName,
+    /// The recurrence, in Zoho's form
+    #[arg(long, value_name = "RULE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub rrule: Option<String>,
+    /// Have a backup made now, once
+    #[arg(long)]
+    pub now: bool,
     /// How results are printed.
     #[command(flatten)]
     pub form: Form,

@@ -28,7 +28,7 @@ pub use beat::{Alarm, Beat};
 pub use engine::Engine;
 pub use keeper::{Duty, Keeper, Key, SeenTo};
 pub use look::{History, Unread};
-pub use pursuit::{Bounds, Pursuer};
+pub use pursuit::Pursuer;
 pub use restore::{Back, Paid, Refusal};
 pub use runner::{Fired, Runner};
 pub use sightings::Sightings;

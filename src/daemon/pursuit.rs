@@ -53,11 +53,11 @@ pub(super) enum Pursued<T> {
 
 /// The bounds of a pursuit.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
+pub(super) struct Bounds {
     /// How often and how long.
-    pub policy: RetryPolicy,
+    pub(super) policy: RetryPolicy,
     /// When the backup starts by itself, if that is known.
-    pub deadline: Option<Timestamp>,
+    pub(super) deadline: Option<Timestamp>,
 }
 
 /// The time that something has had: since it was first begun, without what it stood in line behind others of a healthy

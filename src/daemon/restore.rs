@@ -9,6 +9,7 @@ use calloff_core::ids::{BackupId, RestoreId};
 use calloff_core::live::LiveBackup;
 use calloff_core::outcome::{self, Outcome, Reply, Scheduling, Verdict};
 use calloff_core::restore::{self, Debt, Found};
+use calloff_core::retry::RetryPolicy;
 use jiff::Timestamp;
 
 use super::accounts::Access;
@@ -18,6 +19,9 @@ use crate::clock::SharedClock;
 use crate::error::chain;
 use crate::store::{ForPayment, Settlement, StoreError};
 use crate::zoho::{AccessToken, Client, Read, TokenError};
+
+/// Zoho's word for an account that has another schedule.
+const TAKEN: &str = "BACKUP_ALREADY_SCHEDULED";
 
 /// What came of a try to pay a debt.
 #[derive(Debug)]
@@ -47,6 +51,19 @@ pub struct Refusal {
     pub code: Option<String>,
     /// In a sentence.
     pub why: String,
+}
+
+impl Refusal {
+    /// Why, and what the operator does next: by `own` for this code, or else as after a cancel.
+    #[must_use]
+    pub fn with_hint(&self, own: impl FnOnce(Option<&str>) -> Option<&'static str>) -> String {
+        let code = self.code.as_deref();
+        let general = || outcome::hint(self.outcome, code).filter(|_| self.outcome == Outcome::Denied);
+        match own(code).or_else(general) {
+            Some(hint) => format!("{}; {hint}", self.why),
+            None => self.why.clone(),
+        }
+    }
 }
 
 /// A recurrence that is scheduled now.
@@ -79,8 +96,7 @@ impl Runner {
             return Ok(Paid::NoAccount(debt));
         };
         let policy = self.jobs.get(&debt.job).map_or(self.default_retry, |job| job.retry);
-        let bounds = Bounds { policy, deadline: None };
-        let Some(put) = self.worker.pursuer().put_back(access, &debt.pre_image.rrule, bounds).await else {
+        let Some(put) = self.worker.pursuer().put_back(access, &debt.pre_image.rrule, policy).await else {
             store.settle(&payable, Settlement::Stopped, now()).await?;
             return Ok(Paid::Stopped);
         };
@@ -105,6 +121,8 @@ impl Runner {
             Err(refusal) => {
                 let tries = debt.tries.saturating_add(1);
                 let next_try = now().saturating_add(restore::pause_after(tries)).unwrap_or(Timestamp::MAX);
+                let why = refusal.with_hint(restore::hint);
+                let refusal = Refusal { why, ..refusal };
                 let refused = Settlement::Refused { reason: refusal.why.clone(), next_try };
                 store.settle(&payable, refused, now()).await?;
                 tracing::error!(event = "restore.refused", restore_id = %id, account = %debt.account, job = debt.job,
@@ -139,8 +157,9 @@ impl Pursuer {
         &self,
         access: &Access,
         rrule: &str,
-        bounds: Bounds,
+        policy: RetryPolicy,
     ) -> Option<Result<Back, Refusal>> {
+        let bounds = Bounds { policy, deadline: None };
         let mut putting = Putting::new(rrule, SharedClock::clone(&self.clock), access.name.as_str());
         let (outcome, limit) = match self.pursue(access, &mut putting, bounds, &mut Spent::default()).await {
             Pursued::Ended(Ok(back)) => return Some(Ok(back)),
@@ -150,10 +169,63 @@ impl Pursuer {
             Pursued::Stopped => return None,
         };
         let last = putting.last.take().unwrap_or_default();
-        let parts = [last.said(), limit, outcome::hint(outcome, last.code.as_deref()).map(str::to_owned)];
-        let why = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let why = [last.said(), limit].into_iter().flatten().collect::<Vec<_>>().join("; ");
         Some(Err(Refusal { outcome, code: last.code, why }))
     }
+}
+
+impl Pursuer {
+    /// Has a backup made now, once: a second call might make, and charge, another. `None` if a stop came first.
+    pub async fn start_now(&self, access: &Access, policy: RetryPolicy) -> Option<Result<Back, Refusal>> {
+        let mut starting = Starting { last: None };
+        let bounds = Bounds { policy: RetryPolicy { max_attempts: 1, ..policy }, deadline: None };
+        let outcome = match self.pursue(access, &mut starting, bounds, &mut Spent::default()).await {
+            Pursued::Ended(Ok(back)) => return Some(Ok(back)),
+            Pursued::Ended(Err(outcome)) => outcome,
+            Pursued::Denied => Outcome::Denied,
+            Pursued::GaveUp(_) => Outcome::Exhausted,
+            Pursued::Stopped => return None,
+        };
+        let last = starting.last.unwrap_or_default();
+        let why = last.said().unwrap_or_default();
+        Some(Err(Refusal { outcome, code: last.code, why }))
+    }
+}
+
+/// A backup that is to be made now.
+#[derive(Debug)]
+struct Starting {
+    last: Option<Said>,
+}
+
+impl Errand for Starting {
+    type End = Result<Back, Outcome>;
+
+    async fn call(&mut self, client: &Client, token: &AccessToken) -> Verdict<Self::End> {
+        let reply = match client.schedule(token, None).await {
+            Read::Found(scheduled) => {
+                let id = BackupId::parse(&scheduled.id).ok();
+                return Verdict::End(Ok(Back { id, was_there: false }));
+            }
+            Read::Nothing => return Verdict::Transient(None),
+            Read::Failed(reply) => reply,
+        };
+        self.last = Some(Said::by(&reply));
+        match outcome::judge_schedule(&reply) {
+            Verdict::End(Scheduling::Accepted) => Verdict::End(Ok(Back { id: None, was_there: false })),
+            Verdict::End(Scheduling::Taken) => Verdict::End(Err(Outcome::Rejected)),
+            Verdict::End(Scheduling::Refused(outcome)) => Verdict::End(Err(outcome)),
+            Verdict::TokenRefused => Verdict::TokenRefused,
+            Verdict::Transient(asked) => Verdict::Transient(asked),
+        }
+    }
+
+    fn note_no_token(&mut self, error: TokenError) {
+        let (_, code, message) = error.into_parts();
+        self.last = Some(Said { code, message });
+    }
+
+    fn note_retry(&mut self, _: Duration) {}
 }
 
 /// A recurrence on its way back. One attempt is a look, the call that schedules it if nothing is there, and another
@@ -222,11 +294,8 @@ impl<'a> Putting<'a> {
         match restore::find(self.rrule, live, self.clock.now()) {
             Found::Same(id) => Some(Ok(Back { id, was_there: true })),
             Found::Other(what) => {
-                let why = format!(
-                    "another schedule is there, and is not overwritten: {what}; cancel it to have the old one back, or \
-                     waive the restore to keep it"
-                );
-                Some(Err(Refusal { outcome: Outcome::Rejected, code: None, why }))
+                let why = format!("another schedule is there, and is not overwritten: {what}");
+                Some(Err(Refusal { outcome: Outcome::Rejected, code: Some(TAKEN.to_owned()), why }))
             }
             Found::Running | Found::Nothing => None,
         }
@@ -234,10 +303,7 @@ impl<'a> Putting<'a> {
 
     fn refused(&self, outcome: Outcome) -> Refusal {
         let last = self.last.clone().unwrap_or_default();
-        let hint =
-            restore::hint(last.code.as_deref()).or_else(|| outcome::hint(outcome, last.code.as_deref()));
-        let parts = [last.said(), hint.map(str::to_owned)];
-        let why = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let why = last.said().unwrap_or_default();
         Refusal { outcome, code: last.code, why }
     }
 

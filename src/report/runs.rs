@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use calloff_core::outcome::{Outcome, Standing};
-use calloff_core::run::{Run, Target};
+use calloff_core::run::{Run, Target, Trigger};
 use comfy_table::Cell;
 
 use super::style::{BOLD, DIM, style_of, style_of_state, styled};
@@ -24,6 +24,9 @@ pub fn run(run: &Run) -> String {
         styled(style_of_state(run.state), run.state),
         styled(DIM, circumstances(run))
     );
+    if let Some(drift) = run.reason.as_ref().filter(|_| run.trigger == Trigger::Hold) {
+        line(&mut text, format_args!("  {drift}"));
+    }
     let width = run.targets.iter().map(|target| target.backup.as_str().len()).max().unwrap_or(0);
     let mut unlisted = 0;
     for (position, target) in run.targets.iter().enumerate() {
@@ -161,5 +164,7 @@ fn summary(run: &Run) -> String {
     if pending > 0 {
         parts.push(format!("{pending} under way"));
     }
-    parts.join(", ")
+    // What a look at a held window has found is why there is a run at all.
+    let drift = run.reason.iter().filter(|_| run.trigger == Trigger::Hold).cloned();
+    std::iter::once(parts.join(", ")).chain(drift).collect::<Vec<_>>().join("; ")
 }

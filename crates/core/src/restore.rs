@@ -177,6 +177,9 @@ pub fn hint(code: Option<&str>) -> Option<&'static str> {
         "LIMIT_EXCEEDED" => {
             "the organisation has used up its backups: buy one or wait for the next month; it is tried again by itself"
         }
+        "BACKUP_ALREADY_SCHEDULED" => {
+            "cancel it to have the old schedule back, or waive the restore to keep what is there"
+        }
         "INVALID_DATA" => "Zoho does not take the rule: schedule the backup by hand, then waive the restore",
         "OAUTH_SCOPE_MISMATCH" => {
             "the refresh token lacks a scope: generate one with ZohoCRM.bulk.backup.CREATE, .UPDATE and .READ"

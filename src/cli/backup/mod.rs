@@ -1,6 +1,7 @@
 //! `calloff backup`: Zoho's own view of an account's backups. One file a subcommand.
 
 mod history;
+mod schedule;
 mod show;
 
 use std::path::Path;
@@ -23,5 +24,6 @@ pub(super) async fn backup(
     match args.command {
         BackupCommand::Show(args) => show::show(&configuration, &args, output).await,
         BackupCommand::History(args) => history::history(&configuration, &args, output).await,
+        BackupCommand::Schedule(args) => schedule::schedule(&configuration, &args, output).await,
     }
 }
