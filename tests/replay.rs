@@ -14,7 +14,7 @@ use calloff::daemon::{Access, Pursuer};
 use calloff_core::agenda::Pause;
 use calloff_core::condition::{Facts, Needs};
 use calloff_core::config::Job;
-use calloff_core::forecast::{Action, Player, foretell};
+use calloff_core::forecast::{Action, Player, Standing, foretell};
 use calloff_core::outcome::Outcome;
 use calloff_core::run::{Run, Trigger};
 use fastrand::Rng;
@@ -158,7 +158,7 @@ async fn replay(seed: u64, tally: &mut Tally) {
             ..Player::new(job, now)
         })
         .collect();
-    let forecast = foretell(&players, &look(&stage).await, now, until, 10_000);
+    let forecast = foretell(&players, &look(&stage).await, Standing::default(), now, until, 10_000);
     let mut tasks = stage.play(&jobs, until, || Duration::ZERO).await;
     while let Some(ended) = tasks.join_next().await {
         ended.unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use calloff_core::config::Job;
 use calloff_core::explain::{self, Explained, Past};
-use calloff_core::forecast::{Action, Player};
+use calloff_core::forecast::{Action, Player, Standing};
 
 use super::args::{ExplainArgs, LogArgs};
 use super::forecast::{Row, advice, is_refused, needs, read_zoho, unread};
@@ -37,7 +37,8 @@ pub(super) async fn explain(
     let of_account = configuration.jobs.iter().filter(|other| other.account == job.account);
     let players: Vec<Player<'_>> = of_account.map(|job| record.player(job, now)).collect();
     let place = players.iter().position(|player| player.job.name == job.name).unwrap_or_default();
-    let told = explain::explain(&players, place, &account.facts, now, at, args.offline);
+    let standing = Standing::default();
+    let told = explain::explain(&players, place, &account.facts, standing, now, at, args.offline);
     let Some(mut told) = told else {
         return Err(Error::Internal("a job is not among its account's".to_owned()));
     };

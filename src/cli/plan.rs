@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
-use calloff_core::forecast::{self, Action, Forecast, Player};
+use calloff_core::condition::Needs;
+use calloff_core::config::Job;
+use calloff_core::forecast::{self, Action, Forecast, Player, Standing};
 use calloff_core::ids::{AccountName, JobName};
 use jiff::{SignedDuration, Timestamp};
 
@@ -32,15 +34,16 @@ pub(super) async fn plan(
     let shown = configuration.select(&args.jobs)?;
     let record = Record::read(&configuration).await?;
     let named = by_account(shown.iter().filter(|job| job.enabled));
-    // What the other jobs of these accounts do counts for those that are shown.
-    let mut accounts = by_account(configuration.jobs.iter().filter(|job| job.enabled));
+    // What the other jobs of these accounts do counts for those that are shown; and what one has done that is switched
+    // off by now may be owed until its window closes.
+    let mut accounts = by_account(&configuration.jobs);
     accounts.retain(|name, _| named.contains_key(name));
     if accounts.is_empty() {
         let which = if args.jobs.is_empty() { "no job" } else { "none of the jobs named" };
         notice(&format!("{which} is enabled: there is nothing to plan"));
         return Ok(ExitCode::SUCCESS);
     }
-    let needs = accounts.iter().map(|(name, jobs)| (name.clone(), needs(jobs))).collect();
+    let needs = accounts.iter().map(|(name, jobs)| (name.clone(), needs_of_enabled(jobs))).collect();
     let surveyed = read_zoho(&configuration, &needs, usize::from(args.concurrency)).await?;
 
     let now = SystemClock.now();
@@ -54,7 +57,8 @@ pub(super) async fn plan(
             player.is_shown = shown.contains(&player.job.name);
         }
         let Some(account) = surveyed.get(name) else { continue };
-        forecasts.insert(name, forecast::foretell(&players, &account.facts, now, until, MOST_ROWS));
+        let standing = Standing::default();
+        forecasts.insert(name, forecast::foretell(&players, &account.facts, standing, now, until, MOST_ROWS));
     }
     if args.form.json {
         print_rows(&forecasts, &surveyed, &mut output)?;
@@ -72,6 +76,11 @@ pub(super) async fn plan(
     }
     surveyed.iter().filter_map(|(name, account)| advice(name, account)).for_each(|advice| notice(&advice));
     Ok(ExitCode::from(exit_code(&surveyed, &forecasts, args.detailed_exitcode)))
+}
+
+fn needs_of_enabled(jobs: &[&Job]) -> Needs {
+    let enabled: Vec<&Job> = jobs.iter().copied().filter(|job| job.enabled).collect();
+    needs(&enabled)
 }
 
 fn print_rows(

@@ -217,7 +217,7 @@ fn targets(text: &mut String, row: &Foretold<'_>, columns: usize) {
 mod tests {
     use anstream::adapter::strip_str;
     use calloff_core::explain;
-    use calloff_core::forecast::Player;
+    use calloff_core::forecast::{Player, Standing};
     use insta::assert_snapshot;
 
     use super::*;
@@ -236,8 +236,9 @@ mod tests {
         width: u16,
     ) -> String {
         let players = [Player { pause, ..player(job) }];
+        let (standing, is_offline) = (Standing::default(), *live == Reading::NotRead);
         let told =
-            explain::explain(&players, 0, &facts(live), ts(NOW), ts(at), *live == Reading::NotRead).unwrap();
+            explain::explain(&players, 0, &facts(live), standing, ts(NOW), ts(at), is_offline).unwrap();
         let explanation = Explanation { told: &told, pause, live };
         let text = strip_str(&super::explain(&explanation, ts(NOW), Some(width))).to_string();
         for line in text.lines() {

@@ -2,7 +2,7 @@
 
 use calloff_core::condition::{Facts, Reading};
 use calloff_core::config::{Job, JobDefaults, parse_job, parse_settings};
-use calloff_core::forecast::{Forecast, Player, foretell};
+use calloff_core::forecast::{Forecast, Player, Standing, foretell};
 use calloff_core::ids::BackupId;
 use calloff_core::live::LiveBackup;
 use jiff::Timestamp;
@@ -72,5 +72,5 @@ pub(super) fn forecast<'a>(
     most: usize,
 ) -> Forecast<'a> {
     let players: Vec<Player<'_>> = jobs.iter().map(player).collect();
-    foretell(&players, &facts(live), ts(NOW), ts(until), most)
+    foretell(&players, &facts(live), Standing::default(), ts(NOW), ts(until), most)
 }

@@ -181,6 +181,14 @@ impl Conditions {
         });
         [window, status, due_within, due_in_window, last_good].into_iter().flatten().collect()
     }
+
+    /// When a next start that is too far ahead now comes to be near enough. While a window is open, no other condition
+    /// comes to hold by the passing of time alone.
+    #[must_use]
+    pub fn near_enough_at(&self, facts: &Facts, now: Timestamp) -> Option<Timestamp> {
+        let start = facts.live.as_read()?.as_ref()?.next_start(now)?;
+        start.checked_sub(self.due_within?).ok().filter(|near| *near > now)
+    }
 }
 
 /// Whether a run may act. A condition that fails outweighs one that can't be told: nothing would make the run act.

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::agenda::{self, Upcoming};
 use crate::condition::{Facts, Needs};
 use crate::course::Question;
-use crate::forecast::{self, Action, Foretold, ForetoldTarget, Player, Told};
+use crate::forecast::{self, Action, Foretold, ForetoldTarget, Player, Standing, Told};
 use crate::instant::just_before;
 use crate::outcome::Outcome;
 use crate::run::{Run, Target};
@@ -47,13 +47,15 @@ pub enum Past {
     NotOnRecord,
 }
 
-/// Explains what the job at this place among the players of its account would do at an instant. `is_offline` says that
-/// Zoho was not asked: then a run that needs to know nothing of it acts.
+/// Explains what the job at this place among the players of its account would do at an instant. `standing` is what the
+/// record has of the account. `is_offline` says that Zoho was not asked: then a run that needs to know nothing of it
+/// acts.
 #[must_use]
 pub fn explain<'a>(
     players: &[Player<'a>],
     place: usize,
     facts: &Facts,
+    standing: Standing<'_>,
     now: Timestamp,
     at: Timestamp,
     is_offline: bool,
@@ -61,7 +63,7 @@ pub fn explain<'a>(
     let player = players.get(place)?;
     let due = occurrence(player, at);
     let upcoming = due.unwrap_or(Upcoming { occurrence: at, fire_at: at });
-    let Told { mut row, is_reached } = forecast::at_instant(players, place, facts, now, upcoming)?;
+    let Told { mut row, is_reached } = forecast::at_instant(players, place, facts, standing, now, upcoming)?;
     if is_offline && row.action == Action::Unknown && is_reached && needs_nothing(player) {
         row.become_all(Action::Cancel, "it would send the cancel; what Zoho has was not looked at");
     }

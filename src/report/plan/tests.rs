@@ -172,6 +172,7 @@ fn odd_horizons_are_no_trouble() {
         rows: vec![],
         starts: vec![first, last],
         prevented: vec![first, last],
+        restores: vec![],
         cut_at: Some(first),
     };
     let account = AccountPlan { account: "acme", live: &Reading::Read(None), forecast: &forever };

@@ -5,11 +5,13 @@ use std::collections::BinaryHeap;
 
 use jiff::Timestamp;
 
+use super::kept::{Kept, Standing};
 use super::player::Player;
 use super::row::{Action, Foretold};
 use super::world::World;
 use crate::agenda::{self, Upcoming};
 use crate::condition::Facts;
+use crate::instant::just_before;
 
 /// What would happen up to an instant.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +22,8 @@ pub struct Forecast<'a> {
     pub starts: Vec<Timestamp>,
     /// Those that a cancel would prevent.
     pub prevented: Vec<Timestamp>,
+    /// When its schedule would be put back after a window.
+    pub restores: Vec<Timestamp>,
     /// Up to where it reaches, if that is not as far as was asked: there would be too many rows, or too much to play.
     pub cut_at: Option<Timestamp>,
 }
@@ -35,29 +39,33 @@ pub struct Told<'a> {
 
 /// Occurrences that are played at most, shown or not.
 const MOST_STEPS: usize = 200_000;
+/// Starts and ends of the backup that are played at most between two occurrences: of nine years, if it is weekly.
+const MOST_TURNS: usize = 1_000;
 /// Targets of these that are kept at most.
 const MOST_TARGETS: usize = 100_000;
 /// Targets of these that are answered at most.
 const MOST_ANSWERS: usize = 5_000_000;
 
 /// Plays the jobs of one account from `now` up to and including `until`, for `most` occurrences of those that are
-/// shown at most. `facts` are what Zoho has now.
+/// shown at most. `facts` are what Zoho has now, and `standing` is what the record has. When a debt falls due depends
+/// on all jobs of the account: those that are switched off belong among the players.
 #[must_use]
 pub fn foretell<'a>(
     players: &[Player<'a>],
     facts: &Facts,
+    standing: Standing<'_>,
     now: Timestamp,
     until: Timestamp,
     most: usize,
 ) -> Forecast<'a> {
-    let mut play = Play::new(players, facts, now, until);
+    let mut play = Play::new(players, facts, standing, now, until);
     let (mut rows, mut cut_at) = (Vec::new(), None);
     let (mut kept, mut answered) = (0, 0);
     for step in 0.. {
         let Some((fire_at, place, _)) = play.next_up() else { break };
         let Player { is_shown, job, .. } = players[place];
         let is_full = is_shown && (rows.len() >= most || kept >= MOST_TARGETS);
-        if is_full || step >= MOST_STEPS || answered >= MOST_ANSWERS {
+        if is_full || step >= MOST_STEPS || answered >= MOST_ANSWERS || !play.reach(fire_at) {
             cut_at = Some(fire_at);
             break;
         }
@@ -68,8 +76,12 @@ pub fn foretell<'a>(
             rows.extend(row);
         }
     }
-    play.world.pass_time(cut_at.unwrap_or(until));
-    Forecast { rows, starts: play.world.starts, prevented: play.world.prevented, cut_at }
+    let end = cut_at.unwrap_or(until);
+    if !play.pass_time(end, end) {
+        cut_at = Some(play.world.now);
+    }
+    let World { starts, prevented, restores, .. } = play.world;
+    Forecast { rows, starts, prevented, restores, cut_at }
 }
 
 /// What one instant would come to for the job at this place among the players, be it an occurrence or not. What the
@@ -79,11 +91,12 @@ pub fn at_instant<'a>(
     players: &[Player<'a>],
     place: usize,
     facts: &Facts,
+    standing: Standing<'_>,
     now: Timestamp,
     at: Upcoming,
 ) -> Option<Told<'a>> {
     let player = players.get(place)?;
-    let mut play = Play::new(players, facts, now, at.fire_at);
+    let mut play = Play::new(players, facts, standing, now, at.fire_at);
     if at.fire_at <= now && !player.is_left_over(at.occurrence, now) {
         return Some(Told { row: play.world.play(player, at, at.fire_at), is_reached: true });
     }
@@ -93,14 +106,14 @@ pub fn at_instant<'a>(
     let (mut steps, mut answered) = (0, 0);
     let is_reached = loop {
         let Some(turn) = play.next_up().filter(|turn| is_before(*turn)) else { break true };
-        if steps >= MOST_STEPS || answered >= MOST_ANSWERS {
+        if steps >= MOST_STEPS || answered >= MOST_ANSWERS || !play.reach(turn.0) {
             break false;
         }
         steps += 1;
         answered += players[turn.1].job.backups.len();
         drop(play.step());
     };
-    play.world.pass_time(at.fire_at);
+    let is_reached = is_reached && play.reach(at.fire_at);
     let mut row = play.world.play(player, at, at.fire_at.max(now));
     if !is_reached {
         row.become_all(Action::Unknown, "too many occurrences come before it to play them all");
@@ -118,12 +131,19 @@ struct Play<'p, 'a> {
     coming: BinaryHeap<Reverse<Turn>>,
     until: Timestamp,
     world: World,
+    kept: Kept<'p, 'a>,
 }
 
 impl<'p, 'a> Play<'p, 'a> {
-    fn new(players: &'p [Player<'a>], facts: &Facts, now: Timestamp, until: Timestamp) -> Self {
-        let world = World::new(facts.clone(), now);
-        let mut play = Self { players, coming: BinaryHeap::new(), until, world };
+    fn new(
+        players: &'p [Player<'a>],
+        facts: &Facts,
+        standing: Standing<'_>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Self {
+        let (world, kept) = (World::new(facts.clone(), now), Kept::new(players, standing, now));
+        let mut play = Self { players, coming: BinaryHeap::new(), until, world, kept };
         for (place, player) in players.iter().enumerate() {
             let (run, cursor) = player.left_over(now);
             match run {
@@ -145,11 +165,39 @@ impl<'p, 'a> Play<'p, 'a> {
         self.coming.peek().map(|Reverse(turn)| *turn)
     }
 
+    /// Lets time pass up to an occurrence. What windows leave to be done at that very instant is done after it.
+    fn reach(&mut self, fire_at: Timestamp) -> bool {
+        self.pass_time(fire_at, just_before(fire_at))
+    }
+
+    /// Lets time pass, with what windows leave to be done until then; says whether there was not too much of that.
+    fn pass_time(&mut self, to: Timestamp, kept_until: Timestamp) -> bool {
+        let mut turns = 0;
+        loop {
+            let due = self.kept.next().filter(|due| *due <= kept_until);
+            let changed = if turns < MOST_TURNS { self.world.turn(due.unwrap_or(to)) } else { None };
+            match (changed, due) {
+                (Some(changed), _) => {
+                    turns += 1;
+                    self.kept.notice_change(changed);
+                }
+                (None, Some(_)) if self.kept.is_spent() => return false,
+                (None, Some(due)) => {
+                    self.world.pass_time(due);
+                    self.kept.see_to(&mut self.world);
+                }
+                (None, None) => break,
+            }
+        }
+        self.world.pass_time(to);
+        true
+    }
+
     fn step(&mut self) -> Option<Foretold<'a>> {
         let Reverse((fire_at, place, occurrence)) = self.coming.pop()?;
-        self.world.pass_time(fire_at);
         let at = fire_at.max(self.world.now);
         let row = self.world.play(&self.players[place], Upcoming { occurrence, fire_at }, at);
+        self.kept.take_over(place, &row, &mut self.world);
         self.line_up(place, occurrence);
         Some(row)
     }

@@ -10,6 +10,8 @@ use crate::config::{Job, JobDefaults, parse_job, parse_settings};
 use crate::ids::BackupId;
 use crate::live::LiveBackup;
 
+mod kept;
+
 /// A Friday.
 const NOW: &str = "2026-11-27T16:00:00Z";
 
@@ -20,7 +22,10 @@ fn ts(text: &str) -> Timestamp {
 fn defaults() -> JobDefaults {
     let text = "timezone = \"UTC\"\n[accounts.acme]\ndata_center = \"eu\"\nclient_id = \"x\"\n\
                 client_secret = { env = \"A\" }\nrefresh_token = { env = \"B\" }\n\
-                [[windows.night]]\nopens = \"0 20 * * *\"\nlasts = \"10h\"\n";
+                [[windows.night]]\nopens = \"0 20 * * *\"\nlasts = \"10h\"\n\
+                [[windows.friday]]\nopens = \"0 12 * * FRI\"\nlasts = \"12h\"\n\
+                [[windows.weekend]]\nopens = \"0 18 * * FRI\"\nlasts = \"60h\"\n\
+                [[windows.import]]\nopens = \"0 0 * * MON\"\nlasts = \"12h\"\n";
     parse_settings("calloff.toml", text, None).defaults
 }
 
@@ -32,6 +37,27 @@ fn job(name: &str, text: &str) -> Job {
 
 fn player(job: &Job) -> Player<'_> {
     Player::new(job, ts(NOW))
+}
+
+/// With nothing on record.
+fn foretell<'a>(
+    players: &[Player<'a>],
+    facts: &Facts,
+    now: Timestamp,
+    until: Timestamp,
+    most: usize,
+) -> Forecast<'a> {
+    super::foretell(players, facts, Standing::default(), now, until, most)
+}
+
+fn at_instant<'a>(
+    players: &[Player<'a>],
+    place: usize,
+    facts: &Facts,
+    now: Timestamp,
+    at: Upcoming,
+) -> Option<Told<'a>> {
+    super::at_instant(players, place, facts, Standing::default(), now, at)
 }
 
 fn live(status: &str, start: Option<&str>, rrule: Option<&str>) -> Facts {

@@ -8,15 +8,18 @@ use super::player::Player;
 use super::row::{Action, Foretold, ForetoldTarget, summary};
 use crate::agenda::{Pause, Upcoming};
 use crate::condition::{Facts, Reading};
+use crate::config::Job;
 use crate::course::{self, Course, Question};
 use crate::ids::{BackupId, BackupRef};
 use crate::live::{ASSUMED_RUN, LiveBackup, Phase};
 use crate::outcome::Outcome;
+use crate::recurrence;
+use crate::restore::{self, Found, PreImage};
 
 /// The account as it would stand.
 #[derive(Debug)]
 pub(super) struct World {
-    facts: Facts,
+    pub(super) facts: Facts,
     pub(super) now: Timestamp,
     /// When the run that is under way ends, if one is.
     run_ends: Option<Timestamp>,
@@ -24,12 +27,14 @@ pub(super) struct World {
     stopped: BTreeSet<BackupId>,
     /// Whether a backup that is over was cancelled: what becomes of it is not known.
     is_over_for_good: bool,
+    /// Whether the backup was put back after a window.
+    is_restored: bool,
+    /// What the newest cancel has ended, until somebody takes it.
+    pub(super) ended: Option<PreImage>,
     pub(super) starts: Vec<Timestamp>,
     pub(super) prevented: Vec<Timestamp>,
+    pub(super) restores: Vec<Timestamp>,
 }
-
-/// Starts that are played at most between two occurrences: more than there are weeks in ten years.
-const MOST_STARTS: usize = 1_000;
 
 impl World {
     pub(super) fn new(facts: Facts, now: Timestamp) -> Self {
@@ -39,8 +44,11 @@ impl World {
             run_ends: None,
             stopped: BTreeSet::new(),
             is_over_for_good: false,
+            is_restored: false,
+            ended: None,
             starts: Vec::new(),
             prevented: Vec::new(),
+            restores: Vec::new(),
         };
         if let Some(backup) = world.live()
             && backup.phase() == Phase::Running
@@ -54,7 +62,7 @@ impl World {
         world
     }
 
-    fn live(&self) -> Option<&LiveBackup> {
+    pub(super) fn live(&self) -> Option<&LiveBackup> {
         self.facts.live.as_read()?.as_ref()
     }
 
@@ -65,27 +73,21 @@ impl World {
         }
     }
 
-    /// Lets the backup start and end by itself.
+    /// Lets the backup start or end by itself, if it does by then; says when it did.
+    pub(super) fn turn(&mut self, to: Timestamp) -> Option<Timestamp> {
+        let (backup, now) = (self.live().filter(|_| to > self.now)?, self.now);
+        let named = backup.scheduled_date.as_ref().map(Zoned::timestamp).filter(|start| *start <= to);
+        match (backup.phase(), self.run_ends) {
+            (Phase::Scheduled, _) => self.start(named?.max(now)),
+            (Phase::Over, _) => self.start(named.filter(|start| *start > now && !self.is_over_for_good)?),
+            (Phase::Running, Some(end)) if end <= to => self.end(end),
+            _ => return None,
+        }
+        Some(self.now)
+    }
+
+    /// Lets time pass in which nothing happens.
     pub(super) fn pass_time(&mut self, to: Timestamp) {
-        if to <= self.now {
-            return;
-        }
-        for _ in 0..MOST_STARTS {
-            let Some(backup) = self.live() else { break };
-            let named = backup.scheduled_date.as_ref().map(Zoned::timestamp).filter(|start| *start <= to);
-            match (backup.phase(), self.run_ends) {
-                (Phase::Scheduled, _) => match named {
-                    Some(start) => self.start(start.max(self.now)),
-                    None => break,
-                },
-                (Phase::Over, _) => match named.filter(|start| *start > self.now && !self.is_over_for_good) {
-                    Some(start) => self.start(start),
-                    None => break,
-                },
-                (Phase::Running, Some(end)) if end <= to => self.end(end),
-                _ => break,
-            }
-        }
         self.now = self.now.max(to);
     }
 
@@ -126,6 +128,32 @@ impl World {
         }
     }
 
+    /// What there is of a recurrence that is owed; `None` if that can't be told.
+    pub(super) fn find(&self, rrule: &str) -> Option<Found> {
+        let live = self.facts.live.as_read()?.as_ref();
+        Some(restore::find(rrule, live.filter(|_| !self.is_over_for_good), self.now))
+    }
+
+    /// Schedules again what was there before. Its new ID is not known: the old one stands for it. Nor is the time of
+    /// day that Zoho will choose: it is taken to be the same.
+    pub(super) fn put_back(&mut self, before: &PreImage) {
+        let anchor = before.scheduled_date.as_ref().or(before.start_date.as_ref());
+        let first = anchor.and_then(|anchor| {
+            let first = recurrence::starts(&before.rrule, anchor, self.now, Timestamp::MAX, 1).pop()?;
+            Some(first.to_zoned(anchor.time_zone().clone()))
+        });
+        self.facts.live = Reading::Read(Some(LiveBackup {
+            id: Some(before.backup.clone()),
+            status: Some("SCHEDULED".to_owned()),
+            rrule: Some(before.rrule.clone()),
+            scheduled_date: first.clone(),
+            start_date: first,
+            requester: None,
+        }));
+        (self.is_over_for_good, self.is_restored) = (false, true);
+        self.restores.push(self.now);
+    }
+
     /// What an occurrence that is run at `now` comes to, with its effects.
     pub(super) fn play<'a>(&mut self, player: &Player<'a>, at: Upcoming, now: Timestamp) -> Foretold<'a> {
         let job = player.job;
@@ -149,9 +177,12 @@ impl World {
                 let ids = job.backups.iter().filter_map(|backup| backup.id().or(current.as_ref()).cloned());
                 let late_for = Some(occurrence).filter(|_| course::is_late(Some(occurrence), now));
                 let ids: Vec<BackupId> = ids.collect();
-                ids.iter()
-                    .map(|id| self.missed(id, late_for, now).unwrap_or_else(|| self.cancel(id)))
-                    .collect()
+                let mut end = |id: &BackupId| {
+                    let without_call = self.missed(id, late_for, now);
+                    let without_call = without_call.or_else(|| self.unrestorable(job, id, now));
+                    without_call.unwrap_or_else(|| self.cancel(id))
+                };
+                ids.iter().map(&mut end).collect()
             }
         };
         let (action, reason) = summary(&targets);
@@ -165,15 +196,23 @@ impl World {
         Some(ForetoldTarget { backup: BackupRef::Id(id.clone()), action: Action::Skip, reason })
     }
 
+    /// What a run that owes a restore leaves alone.
+    fn unrestorable(&self, job: &Job, id: &BackupId, now: Timestamp) -> Option<ForetoldTarget> {
+        let end = course::unrestorable(id, self.live(), now).filter(|_| job.restore)?;
+        let backup = BackupRef::Id(id.clone());
+        Some(ForetoldTarget { backup, action: action_of(end.outcome), reason: end.reason })
+    }
+
     /// What a cancel comes to, with its effects.
-    fn cancel(&mut self, id: &BackupId) -> ForetoldTarget {
+    pub(super) fn cancel(&mut self, id: &BackupId) -> ForetoldTarget {
         let (action, reason) = self.answer_to_cancel(id);
-        // What becomes of a backup that is over is not known.
-        let is_over = self.live().is_some_and(|backup| backup.phase() == Phase::Over);
-        match (action, is_over) {
-            (Action::Cancel, true) => self.is_over_for_good = true,
-            (Action::Cancel, false) => self.stop(id),
-            _ => {}
+        if action == Action::Cancel {
+            self.ended = self.live().and_then(PreImage::of);
+            // What becomes of a backup that is over is not known.
+            match self.live().map(LiveBackup::phase) {
+                Some(Phase::Over) => self.is_over_for_good = true,
+                _ => self.stop(id),
+            }
         }
         ForetoldTarget { backup: BackupRef::Id(id.clone()), action, reason }
     }
@@ -198,10 +237,11 @@ impl World {
             None => return (Action::NotFound, "the account has no backup".to_owned()),
         };
         let status = backup.status.as_deref().unwrap_or("without a status");
+        let restored = if self.is_restored { "restored after the window; " } else { "" };
         match backup.phase() {
             Phase::Scheduled => match backup.next_start(self.now) {
-                Some(start) => (Action::Cancel, format!("it would start at {start}")),
-                None => (Action::Cancel, "it is SCHEDULED, without a date".to_owned()),
+                Some(start) => (Action::Cancel, format!("{restored}it would start at {start}")),
+                None => (Action::Cancel, format!("{restored}it is SCHEDULED, without a date")),
             },
             Phase::Running => match self.run_ends.filter(|_| !self.starts.is_empty()) {
                 Some(end) => (Action::TooLate, format!("it will be running, perhaps until {end}")),
