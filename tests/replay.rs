@@ -10,11 +10,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use calloff::daemon::{Access, Pursuer};
+use calloff::daemon::{Access, Pursuer, Successors};
 use calloff_core::agenda::Pause;
 use calloff_core::condition::{Facts, Needs};
 use calloff_core::config::Job;
 use calloff_core::forecast::{Action, Player, Standing, foretell};
+use calloff_core::ids::BackupRef;
 use calloff_core::outcome::Outcome;
 use calloff_core::run::{Run, Trigger};
 use fastrand::Rng;
@@ -34,9 +35,10 @@ fn pick<'a>(dice: &mut Rng, from: &[&'a str]) -> &'a str {
     from[dice.usize(..from.len())]
 }
 
-fn windows(dice: &mut Rng) -> String {
+fn windows(dice: &mut Rng, restores: bool) -> String {
     let opens = pick(dice, &["0 18 * * FRI", "0 22 * * *", "30 1 * * SAT,SUN", "0 */8 * * *"]);
-    let (lasts, from) = (dice.u32(1..70), dice.i64(-48..96));
+    // What is put back is seen only if the window closes.
+    let (lasts, from) = (dice.u32(1..if restores { 9 } else { 70 }), dice.i64(-48..96));
     let from = start() + SignedDuration::from_hours(from);
     let to = from + SignedDuration::from_hours(dice.i64(1..60));
     format!(
@@ -45,8 +47,12 @@ fn windows(dice: &mut Rng) -> String {
     )
 }
 
+/// A rule whose next start lies beyond the days that are played, whatever day and time Zoho picks for a schedule that is
+/// put back: that is not documented, and a forecast can only assume it.
+const RARE: &str = "RRULE:FREQ=MONTHLY;INTERVAL=1;BYMONTHDAY=20";
+
 /// What Zoho has. Its backups run for as long as a forecast takes them to.
-fn zoho(dice: &mut Rng) -> String {
+fn zoho(dice: &mut Rng, restores: bool) -> String {
     let mut text = "[accounts.acme]\nruns_for = \"1h\"\nutc_offset = \"+05:30\"\n".to_owned();
     for _ in 0..dice.usize(..3) {
         let (days, state) = (dice.u32(0..20), pick(dice, &["completed", "completed", "failure"]));
@@ -59,7 +65,7 @@ fn zoho(dice: &mut Rng) -> String {
     let status =
         pick(dice, &["SCHEDULED", "SCHEDULED", "SCHEDULED", "SCHEDULED", "STOPPED", "COMPLETED", "FAILED"]);
     writeln!(text, "status = \"{status}\"").unwrap();
-    if status != "SCHEDULED" || dice.u32(..10) > 0 {
+    if status != "SCHEDULED" || restores || dice.u32(..10) > 0 {
         let sign = if dice.u32(..3) == 0 || matches!(status, "COMPLETED" | "FAILED") { "-" } else { "+" };
         let most = if dice.bool() { 30 } else { 7 * 24 };
         let hours = if sign == "-" { 0 } else { dice.u32(..most) };
@@ -68,13 +74,14 @@ fn zoho(dice: &mut Rng) -> String {
         if dice.u32(..4) > 0 {
             let rule =
                 pick(dice, &["RRULE:FREQ=WEEKLY;INTERVAL=1", "FREQ=WEEKLY;INTERVAL=2", "RRULE:FREQ=MONTHLY"]);
+            let rule = if restores { RARE } else { rule };
             writeln!(text, "rrule = \"{rule}\"").unwrap();
         }
     }
     text
 }
 
-fn job_file(place: u32, dice: &mut Rng) -> String {
+fn job_file(place: u32, dice: &mut Rng, restores: bool) -> String {
     let backups =
         pick(dice, &["[\"42\"]", "[\"42\"]", "[\"current\"]", "\"current\"", "[\"42\", \"7\"]", "[\"8\"]"]);
     // Each job has minutes of its own.
@@ -96,8 +103,13 @@ fn job_file(place: u32, dice: &mut Rng) -> String {
         1 => Some("b"),
         _ => Some("a"),
     };
-    if let Some(window) = window.filter(|_| dice.bool()) {
-        writeln!(text, "window = \"{window}\"\ndue_in_window = {}", dice.bool()).unwrap();
+    if let Some(window) = window.filter(|_| restores || dice.bool()) {
+        let due_in_window = !restores && dice.bool();
+        writeln!(text, "window = \"{window}\"\ndue_in_window = {due_in_window}").unwrap();
+    }
+    // So that there is something to put back now and then.
+    if restores && place == 0 && text.contains("\nwindow = ") {
+        return text + if dice.bool() { "[hold]\npoll = \"1h\"\n[restore]\n" } else { "[restore]\n" };
     }
     if dice.u32(..3) == 0 {
         let words = pick(
@@ -111,6 +123,15 @@ fn job_file(place: u32, dice: &mut Rng) -> String {
     }
     if dice.u32(..4) == 0 {
         writeln!(text, "last_good_backup_within = \"{}d\"", dice.u32(1..20)).unwrap();
+    }
+    if text.contains("\nwindow = ") {
+        // Looks are made every so many hours, at the minute of the run.
+        match if restores { dice.u32(..4) } else { dice.u32(1..5) } {
+            0 => writeln!(text, "[hold]\npoll = \"{}h\"\n[restore]", dice.u32(1..5)).unwrap(),
+            1 => writeln!(text, "[hold]\npoll = \"{}h\"", dice.u32(1..5)).unwrap(),
+            2 if restores => text += "[restore]\n",
+            _ => {}
+        }
     }
     text
 }
@@ -136,10 +157,11 @@ struct Tally(BTreeMap<&'static str, usize>);
 /// Foretells one random case, runs it, and compares.
 async fn replay(seed: u64, tally: &mut Tally) {
     let mut dice = Rng::with_seed(seed);
-    let (zoho, windows) = (zoho(&mut dice), windows(&mut dice));
+    let restores = dice.bool();
+    let (zoho, windows) = (zoho(&mut dice, restores), windows(&mut dice, restores));
     let stage = Stage::in_memory(&zoho, &windows);
     let jobs: Vec<Arc<Job>> = (0..dice.u32(1..5))
-        .map(|place| stage.job(&format!("job-{place}"), &job_file(place, &mut dice)))
+        .map(|place| stage.job(&format!("job-{place}"), &job_file(place, &mut dice, restores)))
         .collect();
     let pause = (dice.u32(..4) == 0).then(|| Pause {
         since: start(),
@@ -165,8 +187,11 @@ async fn replay(seed: u64, tally: &mut Tally) {
     }
 
     let context = format!("seed {seed}\n{zoho}\n{windows}");
+    let successors = Successors::default();
+    successors.learn(stage.store.successors().await.unwrap());
+    let runs = stage.history().await.into_iter().filter(|run| run.trigger != Trigger::Hold);
     let runs: BTreeMap<(String, Option<Timestamp>), Run> =
-        stage.history().await.into_iter().map(|run| ((run.job.clone(), run.occurrence), run)).collect();
+        runs.map(|run| ((run.job.clone(), run.occurrence), run)).collect();
     for row in &forecast.rows {
         // The last look is at the end of the time.
         if row.fire_at >= until {
@@ -182,13 +207,20 @@ async fn replay(seed: u64, tally: &mut Tally) {
                 "{context}\nforetold {row:#?}\nand it was {run:#?}"
             );
             if foretold.action != Action::Cancel || outcome == Outcome::Cancelled {
-                assert_eq!(foretold.backup, target.backup, "{context}");
+                // What is put back has an ID that nobody can foretell.
+                let now = |backup: &BackupRef| successors.of(std::slice::from_ref(backup));
+                assert_eq!(now(&foretold.backup), now(&target.backup), "{context}");
             }
             *tally.0.entry(foretold.action.as_str()).or_default() += 1;
         }
     }
     let foretold = forecast.rows.iter().filter(|row| row.fire_at < until).count();
     assert_eq!(runs.len(), foretold, "{context}\nno run that was not foretold");
+    let paid = stage.store.debts().await.unwrap().into_iter().filter_map(|debt| debt.ended_at);
+    let paid: Vec<Timestamp> = paid.filter(|at| *at < until).collect();
+    let told: Vec<Timestamp> = forecast.restores.iter().copied().filter(|at| *at < until).collect();
+    assert_eq!(told.len(), paid.len(), "{context}\nforetold {told:?}, and put back {paid:?}");
+    *tally.0.entry("restored").or_default() += paid.len();
 }
 
 /// One look at Zoho, as `plan` takes it.
@@ -210,9 +242,14 @@ async fn replay_quarter(quarter: u64) {
         replay(seed, &mut tally).await;
     }
     // Otherwise this would prove little.
-    for (action, least) in
-        [("cancel", 100), ("skip", 500), ("already_cancelled", 300), ("too_late", 1), ("not_found", 100)]
-    {
+    for (action, least) in [
+        ("cancel", 100),
+        ("skip", 500),
+        ("already_cancelled", 300),
+        ("too_late", 1),
+        ("not_found", 100),
+        ("restored", 20),
+    ] {
         assert!(tally.0.get(action).is_some_and(|count| *count >= least), "{action}: {tally:?}");
     }
 }

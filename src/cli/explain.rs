@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use calloff_core::config::Job;
 use calloff_core::explain::{self, Explained, Past};
-use calloff_core::forecast::{Action, Player, Standing};
+use calloff_core::forecast::{Action, Player};
 
 use super::args::{ExplainArgs, LogArgs};
 use super::forecast::{Row, advice, is_refused, needs, read_zoho, unread};
@@ -26,18 +26,19 @@ pub(super) async fn explain(
     args: &ExplainArgs,
     mut output: Output,
 ) -> Result<ExitCode, Error> {
-    let configuration = setup::configuration(config)?;
+    let mut configuration = setup::configuration(config)?;
     configuration.log(log, true)?;
+    let record = Record::read(&configuration).await?;
+    record.follow(&mut configuration.jobs);
     let job = Arc::clone(&configuration.select(std::slice::from_ref(&args.job))?[0]);
     let at = next::instant(&args.at, &job)?;
-    let record = Record::read(&configuration).await?;
     let account = if args.offline { Surveyed::default() } else { survey(&configuration, &job).await? };
 
     let now = SystemClock.now();
     let of_account = configuration.jobs.iter().filter(|other| other.account == job.account);
     let players: Vec<Player<'_>> = of_account.map(|job| record.player(job, now)).collect();
     let place = players.iter().position(|player| player.job.name == job.name).unwrap_or_default();
-    let standing = Standing::default();
+    let standing = record.standing(&job.account);
     let told = explain::explain(&players, place, &account.facts, standing, now, at, args.offline);
     let Some(mut told) = told else {
         return Err(Error::Internal("a job is not among its account's".to_owned()));

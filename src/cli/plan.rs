@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use calloff_core::condition::Needs;
 use calloff_core::config::Job;
-use calloff_core::forecast::{self, Action, Forecast, Player, Standing};
+use calloff_core::forecast::{self, Action, Forecast, Player};
 use calloff_core::ids::{AccountName, JobName};
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,10 +29,11 @@ pub(super) async fn plan(
     args: &PlanArgs,
     mut output: Output,
 ) -> Result<ExitCode, Error> {
-    let configuration = setup::configuration(config)?;
+    let mut configuration = setup::configuration(config)?;
     configuration.log(log, true)?;
-    let shown = configuration.select(&args.jobs)?;
     let record = Record::read(&configuration).await?;
+    record.follow(&mut configuration.jobs);
+    let shown = configuration.select(&args.jobs)?;
     let named = by_account(shown.iter().filter(|job| job.enabled));
     // What the other jobs of these accounts do counts for those that are shown; and what one has done that is switched
     // off by now may be owed until its window closes.
@@ -57,7 +58,7 @@ pub(super) async fn plan(
             player.is_shown = shown.contains(&player.job.name);
         }
         let Some(account) = surveyed.get(name) else { continue };
-        let standing = Standing::default();
+        let standing = record.standing(name);
         forecasts.insert(name, forecast::foretell(&players, &account.facts, standing, now, until, MOST_ROWS));
     }
     if args.form.json {

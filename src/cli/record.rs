@@ -1,14 +1,18 @@
 //! What stands beside the job files: what people have overridden, and what the daemon has seen and done.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use calloff_core::agenda::{self, Entry, Pause};
 use calloff_core::config::Job;
-use calloff_core::forecast::Player;
+use calloff_core::forecast::{Player, Standing};
+use calloff_core::hold::Held;
 use calloff_core::ids::AccountName;
+use calloff_core::restore::Debt;
 use jiff::Timestamp;
 
 use super::setup::Configuration;
+use crate::daemon::Successors;
 use crate::error::Error;
 use crate::store::{Seen, Store};
 
@@ -18,6 +22,9 @@ pub(super) struct Record {
     pauses: BTreeMap<String, Pause>,
     seen: BTreeMap<AccountName, Seen>,
     cursors: BTreeMap<String, (String, Timestamp)>,
+    debts: BTreeMap<AccountName, Debt>,
+    holds: BTreeMap<AccountName, Vec<Held>>,
+    successors: Successors,
 }
 
 impl Record {
@@ -31,7 +38,32 @@ impl Record {
 
     pub(super) async fn of(store: &Store) -> Result<Self, Error> {
         let (pauses, seen, cursors) = (store.pauses().await?, store.seen().await?, store.cursors().await?);
-        Ok(Self { pauses, seen, cursors })
+        let debts = store.owed().await?.into_iter().map(|debt| (debt.account.clone(), debt)).collect();
+        let mut holds: BTreeMap<AccountName, Vec<Held>> = BTreeMap::new();
+        for held in store.holds().await? {
+            holds.entry(held.account.clone()).or_default().push(held);
+        }
+        let successors = Successors::default();
+        successors.learn(store.successors().await?);
+        Ok(Self { pauses, seen, cursors, debts, holds, successors })
+    }
+
+    /// What is owed and held of an account.
+    pub(super) fn standing(&self, account: &AccountName) -> Standing<'_> {
+        Standing {
+            debt: self.debts.get(account),
+            holds: self.holds.get(account).map(Vec::as_slice).unwrap_or_default(),
+        }
+    }
+
+    /// The jobs with their listed backups under the IDs that these have now.
+    pub(super) fn follow(&self, jobs: &mut [Arc<Job>]) {
+        for job in jobs {
+            let backups = self.successors.of(&job.backups);
+            if backups != job.backups {
+                Arc::make_mut(job).backups = backups;
+            }
+        }
     }
 
     /// Where the job's schedule stands. One that the record doesn't know yet begins when it is first loaded.

@@ -26,6 +26,10 @@ pub(super) fn instant(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Ti
 }
 
 pub(super) fn timestamp(index: usize, ms: i64) -> rusqlite::Result<Timestamp> {
+    // What has no end is kept as the end of time, which is no whole millisecond.
+    if ms == Timestamp::MAX.as_millisecond() {
+        return Ok(Timestamp::MAX);
+    }
     Timestamp::from_millisecond(ms).map_err(|error| corrupt(index, error.to_string()))
 }
 

@@ -12,7 +12,7 @@ use crate::report::time::minutes;
 
 /// Names take so many columns at most before what is said of them is no longer aligned.
 const LONGEST_NAME: usize = 24;
-/// Accounts that are named at most whose forecast was cut.
+/// Accounts that are named at most whose forecast was cut, and restores of one account.
 const NAMED: usize = 3;
 
 /// A line for each account: what Zoho has, or why that is not known.
@@ -67,12 +67,29 @@ pub(super) fn assumptions(accounts: &[AccountPlan<'_>], columns: usize) -> Strin
         let assumed = "Assumed: nobody interferes, and a backup that starts succeeds and takes an hour.";
         hanging(&mut text, "", 0, assumed, columns);
     }
-    if any(|account| !account.forecast.prevented.is_empty()) {
+    for account in accounts.iter().filter(|account| !account.forecast.restores.is_empty()) {
+        hanging(&mut text, "", 0, &put_back(account), columns);
+    }
+    if any(|account| !account.forecast.prevented.is_empty() && account.forecast.restores.is_empty()) {
         let left = "After a cancel nothing is scheduled any more, as far as Zoho's wording tells: schedule the backup \
                     again in Zoho when you want it.";
         hanging(&mut text, "", 0, left, columns);
     }
     text
+}
+
+/// When an account's schedule is put back.
+fn put_back(account: &AccountPlan<'_>) -> String {
+    let restores = &account.forecast.restores;
+    let mut at: Vec<String> = restores.iter().take(NAMED).map(|at| minutes(*at)).collect();
+    if restores.len() > NAMED {
+        at.push(format!("and {} more", restores.len() - NAMED));
+    }
+    format!(
+        "Scheduled again in {}, under a new ID and at a time of day that Zoho picks: {}.",
+        account.account,
+        at.join(", ")
+    )
 }
 
 /// Up to where the forecast reaches that was cut, and how to see more.

@@ -190,7 +190,7 @@ impl<'p, 'a> Kept<'p, 'a> {
         self.looks += self.keepers;
         let now = world.now;
         let Some((debt, due)) = &mut self.debt else { return };
-        *due = match restore::payment(debt, self.players.iter().map(|player| player.job), now) {
+        *due = match restore::payment(debt, true, self.players.iter().map(|player| player.job), now) {
             Payment::At(at) => Some(at).filter(|at| *at > now),
             Payment::ByHand(_) => None,
             Payment::Now => match world.find(&debt.pre_image.rrule) {
