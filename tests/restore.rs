@@ -13,19 +13,14 @@ const RULE: &str = "RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=MO";
 const JOB: &str =
     "backups = [\"current\"]\n[schedule]\nevery = \"1s\"\n[when]\nwindow = \"freeze\"\n[hold]\n[restore]\n";
 
-/// A window that is open for an hour, or was until a minute ago.
-fn window(is_open: bool) -> (String, Timestamp) {
-    let hour = SignedDuration::from_hours(1);
-    let closes = SystemClock.now() + if is_open { hour } else { SignedDuration::from_mins(-1) };
-    (format!("[[windows.freeze]]\nfrom = \"{}\"\nto = \"{closes}\"\n", closes - hour - hour), closes)
-}
-
 /// A place where a window is open and a backup has just been called off in it.
 fn called_off(faults: &str) -> (Place, Timestamp) {
     let zoho = format!(
         "[accounts.acme]\n[[accounts.acme.backups]]\nid = \"42\"\nrrule = \"{RULE}\"\nscheduled_date = \"+2d\"\n{faults}"
     );
-    let (window, closes) = window(true);
+    let (now, hour) = (SystemClock.now(), SignedDuration::from_hours(1));
+    let closes = now + hour;
+    let window = format!("[[windows.freeze]]\nfrom = \"{}\"\nto = \"{closes}\"\n", now - hour);
     let place = Place::new(&zoho, &window, &[("freeze", JOB)]);
     let done = place.run(&["trigger", "freeze", "--json"]);
     assert_eq!(done.json()[0]["targets"][0]["outcome"], "cancelled", "{}", done.stderr);
@@ -35,11 +30,9 @@ fn called_off(faults: &str) -> (Place, Timestamp) {
 /// The window closes, by an edit.
 fn close(place: &Place) {
     let text = std::fs::read_to_string(place.path("calloff.toml")).unwrap();
-    let open = text.lines().filter(|line| {
-        !line.starts_with("from") && !line.starts_with("to") && !line.starts_with("[[windows")
-    });
-    let rest: String = open.map(|line| format!("{line}\n")).collect();
-    place.write("calloff.toml", &format!("{}{}", rest.replacen('\n', "\n\n", 1), window(false).0));
+    let to = text.lines().find(|line| line.starts_with("to = ")).unwrap();
+    let closed = SystemClock.now() - SignedDuration::from_mins(1);
+    place.write("calloff.toml", &text.replace(to, &format!("to = \"{closed}\"")));
 }
 
 fn list(place: &Place) -> Vec<Value> {
@@ -205,4 +198,17 @@ fn once_looks_at_a_held_window_and_calls_off_what_has_come_back() {
     assert!(run["occurrence"].is_null() && run["reason"].as_str().unwrap().contains("Ada Admin"), "{run}");
     let history = place.run(&["history"]).stdout;
     assert!(history.contains("hold") && history.contains("has come back"), "{history}");
+}
+
+#[test]
+fn the_demo_tells_the_whole_story() {
+    let place = Place::new("[accounts.acme]\n", "", &[]);
+    let done = place.run(&["demo", "--story", "hold"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    for said in ["jobs/release.toml", "hold", "Grace Hopper", "nothing is owed", "paid"] {
+        assert!(done.stdout.contains(said), "`{said}` is missing: {}", done.stdout);
+    }
+    for event in ["restore.recorded", "hold.drift", "hold.ended", "restore.paid"] {
+        assert!(done.stderr.contains(event), "`{event}` is missing: {}", done.stderr);
+    }
 }

@@ -77,7 +77,7 @@ pub enum Command {
     Restore(RestoreCommand),
     /// Serve a simulated Zoho on loopback
     Sim(SimArgs),
-    /// Watch Calloff work for 20 seconds, against the simulator; leaves nothing behind
+    /// Watch Calloff work for some seconds, against the simulator; leaves nothing behind
     Demo(DemoArgs),
 }
 
@@ -560,10 +560,26 @@ pub struct SimArgs {
 
 /// `calloff demo`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  calloff demo                  the jobs of the repository, for 20 seconds
+  calloff demo --story hold     a window opens, a backup comes back, the window closes")]
 pub struct DemoArgs {
-    /// How long to run
-    #[arg(long = "for", value_name = "DURATION", default_value = "20s", value_parser = duration)]
-    pub length: Duration,
+    /// What to show
+    #[arg(long, value_enum, default_value_t = Story::Jobs)]
+    pub story: Story,
+    /// How long to run; at most, for a story that ends by itself [default: 20s, hold: 50s]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub length: Option<Duration>,
+}
+
+/// What the demo shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Story {
+    /// The jobs of the repository: cancels, retries, conditions, failures
+    Jobs,
+    /// A window that is held, and the schedule that is put back when it closes
+    Hold,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

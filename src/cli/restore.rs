@@ -96,16 +96,23 @@ async fn list(config: Option<&Path>, args: &RestoreListArgs, mut output: Output)
         }
         return Ok(ExitCode::SUCCESS);
     }
+    output.text(&text(&debts, now, output.width()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Debts that are paid or waived and listed for people, at most.
+const LISTED: usize = 50;
+
+/// Debts for people: what is owed, then what was paid or waived.
+pub(super) fn text(debts: &[StandingDebt], now: Timestamp, width: Option<u16>) -> String {
     let (owed, ended): (Vec<_>, Vec<_>) =
         debts.iter().partition(|standing| standing.debt.state == DebtState::Owed);
-    output.text(&report::owed(owed.iter().copied(), now))?;
-    if owed.is_empty() {
-        output.text("nothing is owed\n")?;
-    }
+    let mut text = if owed.is_empty() { "nothing is owed\n".to_owned() } else { report::owed(owed, now) };
     if !ended.is_empty() {
-        output.text(&format!("\n{}", report::ended(ended.into_iter().take(50), output.width())))?;
+        text.push('\n');
+        text.push_str(&report::ended(ended.into_iter().take(LISTED), width));
     }
-    Ok(ExitCode::SUCCESS)
+    text
 }
 
 async fn pay(

@@ -103,7 +103,7 @@ pub fn drift(live: Option<&LiveBackup>, memory: &Memory, now: Timestamp) -> Opti
         start.map_or_else(String::new, |start| format!("; it starts at {start}, {}", relative(start, now)));
     Some(Drift {
         key: key.join(" "),
-        what: format!("drift: {} {verb} while the window is held{when}", restore::describe(backup)),
+        what: format!("drift: {}, {verb} while the window is held{when}", restore::describe(backup)),
     })
 }
 
@@ -221,7 +221,7 @@ mod tests {
         let drift = |live: &LiveBackup, memory: &Memory| drift(Some(live), memory, ts(NOW));
         assert_eq!(
             drift(&live("43", "SCHEDULED", start), &quiet).unwrap().what,
-            "drift: backup 43 (SCHEDULED, RRULE:FREQ=WEEKLY), requested by Ada has come back while the window is held; \
+            "drift: backup 43 (SCHEDULED, RRULE:FREQ=WEEKLY), requested by Ada, has come back while the window is held; \
              it starts at 2026-11-28T01:00:00Z, in 6h"
         );
         let still = drift(&live("42", "SCHEDULED", start), &Memory::default()).unwrap();
