@@ -71,8 +71,8 @@ pub(super) fn assumptions(accounts: &[AccountPlan<'_>], columns: usize) -> Strin
         hanging(&mut text, "", 0, &put_back(account), columns);
     }
     if any(|account| !account.forecast.prevented.is_empty() && account.forecast.restores.is_empty()) {
-        let left = "After a cancel nothing is scheduled any more, as far as Zoho's wording tells: schedule the backup \
-                    again in Zoho when you want it.";
+        let left = "After a cancel nothing is scheduled any more, as far as Zoho's wording tells: give the job a \
+                    [restore], or schedule the backup again when you want it.";
         hanging(&mut text, "", 0, left, columns);
     }
     text
