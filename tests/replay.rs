@@ -188,7 +188,7 @@ async fn replay(seed: u64, tally: &mut Tally) {
 
     let context = format!("seed {seed}\n{zoho}\n{windows}");
     let successors = Successors::default();
-    successors.learn(stage.store.successors().await.unwrap());
+    successors.learn(&stage.store).await.unwrap();
     let runs = stage.history().await.into_iter().filter(|run| run.trigger != Trigger::Hold);
     let runs: BTreeMap<(String, Option<Timestamp>), Run> =
         runs.map(|run| ((run.job.clone(), run.occurrence), run)).collect();

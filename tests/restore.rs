@@ -186,6 +186,24 @@ fn a_restore_that_does_not_exist_is_a_usage_error() {
 }
 
 #[test]
+fn a_listed_backup_is_called_off_under_the_id_that_it_has_now() {
+    let (place, _) = called_off("");
+    close(&place);
+    assert_eq!(place.run(&["once"]).code, 0);
+    let now = shown(&place)["backup"].clone();
+    assert_ne!(now, "42");
+    let job = "backups = [\"42\"]\n[schedule]\nevery = \"1d\"\n";
+    place.write("jobs/listed.toml", &format!("account = \"acme\"\n{job}"));
+    let plan = place.run(&["plan", "--json", "listed"]).json();
+    assert!(
+        plan.iter().any(|row| row["targets"][0]["backup"] == now && row["action"] == "cancel"),
+        "{plan:#?}"
+    );
+    let run = place.run(&["trigger", "listed", "--json"]).json().remove(0);
+    assert_eq!((&run["targets"][0]["backup"], &run["targets"][0]["outcome"]), (&now, &json!("cancelled")));
+}
+
+#[test]
 fn once_looks_at_a_held_window_and_calls_off_what_has_come_back() {
     let (place, _) = called_off("reappears_after = \"1ms\"\n");
     let done = place.run(&["once", "--json"]);

@@ -28,7 +28,7 @@ pub(super) async fn cancel(
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
     let runner =
-        configuration.runner_of(&store, &stop, [args.account.clone()].into(), Some(setup::RECORDING))?;
+        configuration.runner_of(&store, &stop, [args.account.clone()].into(), Some(setup::RECORDING)).await?;
 
     let mut tasks = JoinSet::new();
     let (account, reason) = (args.account, args.reason);

@@ -24,7 +24,7 @@ pub(super) async fn once(
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
     let interrupted = store.take_over().await?;
-    let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING))?;
+    let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING)).await?;
     let now = runner.worker.clock.now();
     let back = SignedDuration::try_from(args.since.unwrap_or_default()).unwrap_or(SignedDuration::MAX);
     let fresh = now.saturating_sub(back).unwrap_or(Timestamp::MIN);

@@ -44,7 +44,7 @@ impl Record {
             holds.entry(held.account.clone()).or_default().push(held);
         }
         let successors = Successors::default();
-        successors.learn(store.successors().await?);
+        successors.learn(store).await?;
         Ok(Self { pauses, seen, cursors, debts, holds, successors })
     }
 

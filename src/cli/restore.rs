@@ -127,7 +127,7 @@ async fn pay(
     let store = configuration.open(Role::Command)?;
     let debt = find(&store, args.restore_id).await?;
     let accounts = BTreeSet::from([debt.account.clone()]);
-    let runner = configuration.runner_of(&store, &stop, accounts, Some(setup::RECORDING))?;
+    let runner = configuration.runner_of(&store, &stop, accounts, Some(setup::RECORDING)).await?;
     if let (DebtState::Owed, Some(closes)) = (debt.state, open_until(&configuration, &debt)) {
         notice(&format!(
             "the window is open until {}: a job that holds it will call the backup off again",

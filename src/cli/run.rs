@@ -33,7 +33,7 @@ pub(super) async fn serve(
 ) -> Result<(), Error> {
     let store = configuration.open(Role::Daemon)?;
     let interrupted = store.take_over().await?;
-    let runner = configuration.runner(&store, &stop, &interrupted, None)?;
+    let runner = configuration.runner(&store, &stop, &interrupted, None).await?;
     let now = runner.worker.clock.now();
     let agenda = daemon::agenda(&store, &configuration.jobs, now, now).await?;
     let (alarm, beats) = Alarm::start().await.map_err(|error| Error::Internal(error.to_string()))?;

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::LogArgs;
 use super::output::{self, Output};
 use crate::clock::{Clock as _, SystemClock};
-use crate::daemon::{Access, Accounts, Ended, Fired, Paid, Runner, SeenTo, Surroundings, Worker};
+use crate::daemon::{Access, Accounts, Ended, Fired, Paid, Runner, SeenTo, Successors, Surroundings, Worker};
 use crate::error::{Error, chain};
 use crate::files::Loaded;
 use crate::store::{Interrupted, Role, Store};
@@ -179,7 +179,7 @@ impl Configuration {
 
     /// Prepares what carries out the runs of the loaded jobs and those that were interrupted, with the secrets of
     /// their accounts.
-    pub(super) fn runner(
+    pub(super) async fn runner(
         &self,
         store: &Store,
         stop: &CancellationToken,
@@ -188,7 +188,7 @@ impl Configuration {
     ) -> Result<Runner, Error> {
         let of_jobs = self.jobs.iter().map(|job| &job.account);
         let needed = of_jobs.chain(interrupted.iter().map(|interrupted| &interrupted.run.account));
-        self.runner_of(store, stop, needed.cloned().collect(), record_within)
+        self.runner_of(store, stop, needed.cloned().collect(), record_within).await
     }
 
     /// Prepares the accounts of these names, with their secrets; tokens are cached below the state folder.
@@ -214,13 +214,15 @@ impl Configuration {
     }
 
     /// Prepares what carries out runs of these accounts.
-    pub(super) fn runner_of(
+    pub(super) async fn runner_of(
         &self,
         store: &Store,
         stop: &CancellationToken,
         needed: BTreeSet<AccountName>,
         record_within: Option<Duration>,
     ) -> Result<Runner, Error> {
+        let successors = Successors::default();
+        successors.learn(store).await?;
         let surroundings = surroundings();
         let accounts = self.accounts(needed, store.folder(), &surroundings)?;
         let jobs: BTreeMap<String, _> =
@@ -233,7 +235,7 @@ impl Configuration {
                 stop: stop.clone(),
                 record_within,
                 sightings: Arc::default(),
-                successors: Arc::default(),
+                successors: Arc::new(successors),
             },
             accounts: Arc::new(accounts),
             jobs: Arc::new(jobs),

@@ -27,7 +27,7 @@ pub(super) async fn trigger(
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
     let interrupted = store.take_over().await?;
-    let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING))?;
+    let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING)).await?;
 
     let mut tasks = JoinSet::new();
     setup::take_up(interrupted, &runner, &mut tasks);

@@ -113,7 +113,7 @@ impl Runner {
                     backup = %debt.pre_image.backup, rrule = debt.pre_image.rrule,
                     restored = back.id.as_ref().map(tracing::field::display), reason,
                     "the recurring backup is scheduled again");
-                self.worker.successors.learn(store.successors().await?);
+                self.worker.successors.learn(store).await?;
                 let ended_at = Some(now());
                 let state = restore::DebtState::Paid;
                 Ok(Paid::Yes(Debt { state, reason, restored: back.id, ended_at, next_try: None, ..debt }))

@@ -4,25 +4,55 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
 use calloff_core::ids::{BackupId, BackupRef};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::store::{Store, StoreError, Successor};
+
+/// How far back the record is read again for what is new in it: clocks step.
+const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// The backups that were put back, each with the ID that it has now.
 #[derive(Debug, Default)]
-pub struct Successors(RwLock<BTreeMap<BackupId, BackupId>>);
+pub struct Successors(RwLock<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    successors: BTreeMap<BackupId, BackupId>,
+    newest: Timestamp,
+}
 
 impl Successors {
-    /// Takes over what the record has, in place of what was known.
-    pub fn learn(&self, successors: BTreeMap<BackupId, BackupId>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = successors;
+    /// Reads what is new in the record.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read.
+    pub async fn learn(&self, store: &Store) -> Result<(), StoreError> {
+        let newest = self.0.read().unwrap_or_else(PoisonError::into_inner).newest;
+        let found = store.successors(newest.saturating_sub(AGAIN).unwrap_or(Timestamp::MIN)).await?;
+        self.add(found);
+        Ok(())
+    }
+
+    fn add(&self, found: Vec<Successor>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for Successor { of, is, since } in found {
+            known.newest = known.newest.max(since);
+            known.successors.insert(of, is);
+        }
     }
 
     /// These backups, each under the ID that it has now, each once.
     #[must_use]
     pub fn of(&self, backups: &[BackupRef]) -> Vec<BackupRef> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = &self.0.read().unwrap_or_else(PoisonError::into_inner).successors;
+        if known.is_empty() {
+            return backups.to_vec();
+        }
         let mut found: Vec<BackupRef> = Vec::with_capacity(backups.len());
         for backup in backups {
-            let now = backup.id().map_or(BackupRef::Current, |id| BackupRef::Id(newest(&known, id).clone()));
-            if known.is_empty() || !found.contains(&now) {
+            let now = backup.id().map_or(BackupRef::Current, |id| BackupRef::Id(newest(known, id).clone()));
+            if !found.contains(&now) {
                 found.push(now);
             }
         }
@@ -48,10 +78,11 @@ mod tests {
         let id = |id| BackupId::parse(id).unwrap();
         let successors = Successors::default();
         assert_eq!(successors.of(&ids(&["1", "2"])), ids(&["1", "2"]));
-        successors.learn([("1", "2"), ("2", "3"), ("7", "8")].map(|(old, new)| (id(old), id(new))).into());
+        let became = |of, is| Successor { of: id(of), is: id(is), since: Timestamp::UNIX_EPOCH };
+        successors.add(vec![became("1", "2"), became("2", "3"), became("7", "8")]);
         assert_eq!(successors.of(&ids(&["1", "2", "5"])), ids(&["3", "5"]), "each once");
         assert_eq!(successors.of(&ids(&["current"])), ids(&["current"]));
-        successors.learn([("1", "2"), ("2", "1")].map(|(old, new)| (id(old), id(new))).into());
+        successors.add(vec![became("3", "1")]);
         assert_eq!(successors.of(&ids(&["1"])).len(), 1, "a ring ends");
     }
 }

@@ -1,7 +1,5 @@
 //! Debts: what was scheduled before it was cancelled, until it is put back.
 
-use std::collections::BTreeMap;
-
 use calloff_core::ids::{AccountName, BackupId, RestoreId, RunId};
 use calloff_core::restore::{Debt, DebtState, PreImage};
 use jiff::Timestamp;
@@ -30,6 +28,17 @@ pub struct NewDebt {
     pub due: Timestamp,
     /// The present instant.
     pub now: Timestamp,
+}
+
+/// What a backup has become that was put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Successor {
+    /// It.
+    pub of: BackupId,
+    /// Its new ID.
+    pub is: BackupId,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A debt that this process may pay: no other one does.
@@ -102,20 +111,22 @@ impl Store {
         .await
     }
 
-    /// Which backup each one that was put back has become.
+    /// Which backup each one has become that was put back at or after `since`.
     ///
     /// # Errors
     ///
     /// If the record can't be read.
-    pub async fn successors(&self) -> Result<BTreeMap<BackupId, BackupId>, StoreError> {
-        self.read(|connection| {
-            // Of several that a backup became one after the other, the last.
+    pub async fn successors(&self, since: Timestamp) -> Result<Vec<Successor>, StoreError> {
+        self.read(move |connection| {
             let mut statement = connection.prepare(
-                "SELECT backup, restored FROM restores WHERE restored IS NOT NULL AND restored <> backup
-                 ORDER BY restore_id",
+                "SELECT backup, restored, ended_at FROM restores
+                 WHERE restored IS NOT NULL AND restored <> backup AND ended_at >= ?1 ORDER BY ended_at",
             )?;
             let id = |row: &Row<'_>, index| parsed(row, index, |text| BackupId::parse(text).ok());
-            statement.query_map([], |row| Ok((id(row, 0)?, id(row, 1)?)))?.collect()
+            let successor = |row: &Row<'_>| {
+                Ok(Successor { of: id(row, 0)?, is: id(row, 1)?, since: timestamp(2, row.get(2)?)? })
+            };
+            statement.query_map([since.as_millisecond()], successor)?.collect()
         })
         .await
     }

@@ -130,6 +130,7 @@ const MIGRATIONS: &[&str] = &[
         owner          TEXT                     -- the process that is paying it
     ) STRICT, WITHOUT ROWID;
     CREATE UNIQUE INDEX restores_owed ON restores (account) WHERE state = 'owed';
+    CREATE INDEX restores_by_end ON restores (ended_at) WHERE restored IS NOT NULL;
     -- The debt that the run makes, or adds to.
     ALTER TABLE runs ADD COLUMN restore_id TEXT;
     CREATE INDEX runs_by_restore ON runs (restore_id) WHERE restore_id IS NOT NULL;
