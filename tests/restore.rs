@@ -205,7 +205,13 @@ fn a_listed_backup_is_called_off_under_the_id_that_it_has_now() {
 
 #[test]
 fn once_looks_at_a_held_window_and_calls_off_what_has_come_back() {
-    let (place, _) = called_off("reappears_after = \"1ms\"\n");
+    let (place, _) = called_off("");
+    let scenario = format!(
+        "[accounts.acme]\n[[accounts.acme.backups]]\nid = \"43\"\nrrule = \"{RULE}\"\nscheduled_date = \"+3d\"\n"
+    );
+    let scenario = calloff_sim::Scenario::parse(&scenario).unwrap();
+    let backup = &scenario.accounts["acme"].backups[0];
+    place.zoho.world().lock().account_mut("acme").unwrap().put(backup, SystemClock.now());
     let done = place.run(&["once", "--json"]);
     let run = done
         .json()

@@ -8,7 +8,8 @@ use tokio::task::JoinSet;
 
 use super::args::{CancelArgs, LogArgs};
 use super::output::Output;
-use super::setup::{self, Done, Results};
+use super::results::{Done, Results};
+use super::setup;
 use crate::daemon::Fired;
 use crate::error::Error;
 use crate::store::Role;

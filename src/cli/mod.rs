@@ -17,6 +17,7 @@ mod plan;
 mod reading;
 mod record;
 mod restore;
+mod results;
 mod run;
 mod setup;
 mod sim;

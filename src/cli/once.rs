@@ -8,7 +8,8 @@ use tokio::task::JoinSet;
 
 use super::args::{LogArgs, OnceArgs};
 use super::output::Output;
-use super::setup::{self, Done, Results};
+use super::results::{self, Done, Results};
+use super::setup;
 use crate::daemon;
 use crate::error::Error;
 use crate::store::Role;
@@ -31,7 +32,7 @@ pub(super) async fn once(
     let mut agenda = daemon::agenda(&store, &configuration.jobs, now, fresh).await?;
 
     let mut tasks = JoinSet::new();
-    setup::take_up(interrupted, &runner, &mut tasks);
+    results::take_up(interrupted, &runner, &mut tasks);
     for due in agenda.due(now, now) {
         let runner = runner.clone();
         tasks.spawn(async move { Ok(Done::Fired(Box::new(runner.fire(due, |_| ()).await))) });

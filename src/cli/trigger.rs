@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 
 use super::args::{LogArgs, TriggerArgs};
 use super::output::Output;
-use super::setup::{self, Done, Results};
+use super::results::{self, Done, Results};
+use super::setup;
 use crate::daemon::Fired;
 use crate::error::Error;
 use crate::store::Role;
@@ -30,7 +31,7 @@ pub(super) async fn trigger(
     let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING)).await?;
 
     let mut tasks = JoinSet::new();
-    setup::take_up(interrupted, &runner, &mut tasks);
+    results::take_up(interrupted, &runner, &mut tasks);
     for job in jobs {
         let (runner, reason) = (runner.clone(), args.reason.clone());
         tasks.spawn(async move {

@@ -1,0 +1,139 @@
+//! Commands about what is loaded and on record.
+
+use std::time::Duration;
+
+use calloff_core::ids::{JobName, RestoreId};
+use calloff_core::outcome::Outcome;
+use clap::{Args, Subcommand};
+
+use super::{Form, duration, outcome};
+
+/// `calloff status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff history`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Shows the newest 50 runs, or all that match with --json.
+
+Examples:
+  calloff history
+  calloff history --since 7d --outcome too_late
+  calloff history --job release-freeze --json")]
+pub struct HistoryArgs {
+    /// Not older than this, such as 7d
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub since: Option<Duration>,
+    /// Only runs with a target that ended so, such as `too_late`
+    #[arg(long, value_name = "OUTCOME", value_parser = outcome)]
+    pub outcome: Option<Outcome>,
+    /// Only runs of this job; may be given several times
+    #[arg(long = "job", value_name = "JOB")]
+    pub jobs: Vec<String>,
+    /// At most so many runs, the newest
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff pause`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What comes due meanwhile is recorded as skipped. The pause is kept in the record, not in the
+job file, and ends by itself; pausing again replaces it. `calloff trigger` still runs the job.
+
+Example:
+  calloff pause release-freeze --for 2h --reason 'the release is called off'")]
+pub struct PauseArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub job: JobName,
+    /// How long, such as 2h
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub length: Duration,
+    /// Why, for the record and for `calloff status`
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub reason: String,
+}
+
+/// `calloff resume`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The schedule goes on from now: nothing that came due during the pause is run.
+
+Example:
+  calloff resume release-freeze")]
+pub struct ResumeArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub job: JobName,
+}
+
+/// `calloff restore`
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+A job with [restore] owes the recurrence that its cancel has ended. When its window closes the
+daemon, or `calloff once`, schedules it again. What Zoho refuses stays owed, and is tried again
+after a minute, then ever later, every 6 hours at last.
+
+Examples:
+  calloff restore list
+  calloff restore pay 019ab6a1-7c3e-7000-8a55-0123456789ab
+  calloff restore waive 019ab6a1-7c3e-7000-8a55-0123456789ab --reason 'the plan has changed'")]
+pub enum RestoreCommand {
+    /// Show what is owed, then what was paid or waived
+    List(RestoreListArgs),
+    /// Schedule the recurrence again now, whether or not it is due
+    Pay(RestorePayArgs),
+    /// Say that the recurrence is not to come back
+    Waive(RestoreWaiveArgs),
+}
+
+/// `calloff restore list`
+#[derive(Debug, Args)]
+pub struct RestoreListArgs {
+    /// Only what is owed
+    #[arg(long)]
+    pub owed: bool,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff restore pay`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It looks first: if the same recurrence is scheduled already the debt is paid, and another one is
+not overwritten.
+
+Exit codes: 0 it is scheduled; 1 Zoho refuses; 64 no such restore; 69 Zoho could not be reached,
+or another process is at it; 77 the credentials were refused.")]
+pub struct RestorePayArgs {
+    /// The restore, by the ID that `calloff restore list` shows
+    #[arg(value_name = "RESTORE_ID")]
+    pub restore_id: RestoreId,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `calloff restore waive`
+#[derive(Debug, Args)]
+pub struct RestoreWaiveArgs {
+    /// The restore, by the ID that `calloff restore list` shows
+    #[arg(value_name = "RESTORE_ID")]
+    pub restore_id: RestoreId,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub reason: String,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
