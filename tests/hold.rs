@@ -160,7 +160,8 @@ async fn a_drift_that_is_only_reported_is_on_record_once() {
         (debt.state, debt.reason.as_deref()),
         (DebtState::Paid, Some("it was scheduled already, by the same rule"))
     );
-    assert!(posts(&stage).is_empty());
+    // What a look shows of a backup that was cancelled may be old: that it is there is Zoho's word.
+    assert_eq!(posts(&stage), [(3600, "BACKUP_ALREADY_SCHEDULED".to_owned())]);
 }
 
 /// Somebody schedules another backup so long after the start.

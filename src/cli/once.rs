@@ -37,13 +37,18 @@ pub(super) async fn once(
         let runner = runner.clone();
         tasks.spawn(async move { Ok(Done::Fired(Box::new(runner.fire(due, |_| ()).await))) });
     }
-    for (_, duty) in runner.duties().await? {
-        let runner = runner.clone();
-        tasks.spawn(async move { Ok(Done::SeenTo(runner.see_to(duty).await?)) });
-    }
     let settings = &configuration.settings;
     let mut results = Results::new(args.form.json, output);
     results.collect(tasks, &stop, settings.grace).await;
+    // What the runs have left to be done is among it.
+    if !stop.is_cancelled() {
+        let mut tasks = JoinSet::new();
+        for (_, duty) in runner.duties().await? {
+            let runner = runner.clone();
+            tasks.spawn(async move { Ok(Done::SeenTo(runner.see_to(duty).await?)) });
+        }
+        results.collect(tasks, &stop, settings.grace).await;
+    }
     daemon::prune(&store, now, settings.keep).await;
     results.finish(&store).await
 }

@@ -18,7 +18,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::daemon::Paid;
 use crate::error::Error;
 use crate::report::{self, StandingDebt};
-use crate::store::{Role, Store};
+use crate::store::{ForPayment, Role, Store};
 
 /// A debt, as JSON.
 #[derive(Debug, Serialize)]
@@ -115,6 +115,10 @@ pub(super) fn text(debts: &[StandingDebt], now: Timestamp, width: Option<u16>) -
     text
 }
 
+/// What there is to say if another process is at it.
+const AT_WORK: &str =
+    "another process is paying it, or a cancel that adds to it is under way: try again in a minute";
+
 async fn pay(
     config: Option<&Path>,
     log: &LogArgs,
@@ -130,7 +134,7 @@ async fn pay(
     let runner = configuration.runner_of(&store, &stop, accounts, Some(setup::RECORDING)).await?;
     if let (DebtState::Owed, Some(closes)) = (debt.state, open_until(&configuration, &debt)) {
         notice(&format!(
-            "the window is open until {}: a job that holds it will call the backup off again",
+            "a window is open until {}: a job that holds it will call the backup off again",
             report::seconds(closes)
         ));
     }
@@ -154,9 +158,7 @@ async fn pay(
             )));
         }
         Paid::Busy => {
-            notice(
-                "another process is paying it, or a cancel that adds to it is under way: try again in a minute",
-            );
+            notice(AT_WORK);
             (debt, 69)
         }
         Paid::Stopped => {
@@ -186,10 +188,16 @@ pub(super) fn code(outcome: Outcome, code: Option<&str>) -> u8 {
 async fn waive(config: Option<&Path>, args: RestoreWaiveArgs, mut output: Output) -> Result<ExitCode, Error> {
     let configuration = setup::configuration_as_far_as_valid(config)?;
     let store = configuration.open(Role::Reader)?;
-    let before = store.waive(args.restore_id, args.reason, SystemClock.now()).await?;
-    let before = before.ok_or_else(|| unknown(args.restore_id))?;
-    if before.state != DebtState::Owed {
-        return Err(Error::Usage(format!("the restore {} was {} before", args.restore_id, before.state)));
+    match store.waive(args.restore_id, args.reason, SystemClock.now()).await? {
+        ForPayment::Ours(_) => {}
+        ForPayment::Unknown => return Err(unknown(args.restore_id)),
+        ForPayment::Ended(debt) => {
+            return Err(Error::Usage(format!("the restore {} was {} before", args.restore_id, debt.state)));
+        }
+        ForPayment::Busy => {
+            notice(AT_WORK);
+            return Ok(ExitCode::from(69));
+        }
     }
     let after = find(&store, args.restore_id).await?;
     store.close().await;
@@ -214,8 +222,11 @@ fn unknown(id: RestoreId) -> Error {
     Error::Usage(format!("there is no restore `{id}`; `calloff restore list` lists them"))
 }
 
-/// When the window closes that the debt's job has open now.
+/// When the last window closes of those that a job of the debt's account has open now and holds, or restores after.
 fn open_until(configuration: &Configuration, debt: &Debt) -> Option<Timestamp> {
-    let job = configuration.jobs.iter().find(|job| job.name.as_str() == debt.job && job.hold.is_some())?;
-    job.when.window.as_ref()?.window.closing_at(SystemClock.now())
+    let untried = Debt { next_try: None, ..debt.clone() };
+    match payment(configuration, &untried, SystemClock.now()) {
+        restore::Payment::At(closes) => Some(closes),
+        restore::Payment::Now | restore::Payment::ByHand(_) => None,
+    }
 }

@@ -111,8 +111,14 @@ impl Results {
                     usize::from(outcome::credentials_refused(refusal.outcome, refusal.code.as_deref()));
                 output::notice(&format!("the restore {} is still owed: {}", debt.restore_id, refusal.why));
             }
+            Paid::Busy => {
+                self.failures += 1;
+                output::notice(
+                    "a restore that is due waits for another process, or for a run that adds to it",
+                );
+            }
             Paid::Stopped => self.stopped += 1,
-            _ => {}
+            Paid::Yes(_) | Paid::Before(_) | Paid::Unknown | Paid::NoAccount(_) => {}
         }
     }
 

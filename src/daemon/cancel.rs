@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::pursuit::Errand;
-use super::worker::Worker;
+use super::worker::{Owing, Worker};
 use crate::clock::SharedClock;
 use crate::store::{Attempt, Ending, Store};
 use crate::zoho::{AccessToken, Client, TokenError};
@@ -26,6 +26,8 @@ pub(super) struct Cancelling {
     target: Target,
     /// The last call made, until it is on record.
     last: Option<Attempt>,
+    /// Whether a call may have had its effect without saying so.
+    is_in_doubt: bool,
 }
 
 impl Cancelling {
@@ -39,13 +41,15 @@ impl Cancelling {
             position,
             target,
             last: None,
+            is_in_doubt: false,
         }
     }
 
-    /// The target with its outcome.
-    pub(super) fn end(mut self, outcome: Outcome, reason: Option<String>) -> Ending {
+    /// The target with its outcome; the run owes so much.
+    pub(super) fn end(mut self, outcome: Outcome, reason: Option<String>, owing: Owing) -> Ending {
         self.target.end(outcome, reason);
-        Ending { position: self.position, target: self.target, attempt: self.last, stopped: None }
+        let stopped = owing.stopped(&self.target, self.is_in_doubt);
+        Ending { position: self.position, target: self.target, attempt: self.last, stopped }
     }
 
     fn note_reply(&mut self, reply: Reply, sent_at: Timestamp, took: Duration) {
@@ -77,6 +81,7 @@ impl Errand for Cancelling {
         let (sent_at, sent) = (self.clock.now(), Instant::now());
         let reply = client.cancel(token, id).await;
         let verdict = outcome::judge_cancel(&reply);
+        self.is_in_doubt |= outcome::is_in_doubt(&reply);
         self.note_reply(reply, sent_at, sent.elapsed());
         verdict
     }

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use calloff_core::condition::Facts;
 use calloff_core::course::{self, Course, End, Question, Starts};
-use calloff_core::hold::{Held, Memory};
-use calloff_core::ids::{BackupId, BackupRef, JobName, RestoreId};
-use calloff_core::live::LiveBackup;
+use calloff_core::ids::{BackupId, BackupRef, RestoreId};
+use calloff_core::live::{LiveBackup, Phase};
 use calloff_core::outcome::Outcome;
 use calloff_core::restore::PreImage;
-use calloff_core::run::{Run, Target, Trigger};
+use calloff_core::run::{Run, Target};
 use jiff::Timestamp;
 
 use super::accounts::Access;
@@ -20,7 +19,7 @@ use super::pursuit::Spent;
 use super::runner::PATIENCE;
 use super::worker::{Ended, Orders, Owing, Worker, open_targets};
 use crate::error::chain;
-use crate::store::{self as record, Decision, NewDebt};
+use crate::store::{self as record, Decision, NewDebt, Owed};
 
 /// The pauses between the tries of a late run to see whether its backup has run meanwhile.
 const LATE_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
@@ -47,6 +46,9 @@ impl Worker {
         orders: &Orders,
         spent: &mut Spent,
     ) -> Decided {
+        if orders.decided && orders.is_shut(self.clock.now()) {
+            return self.decide_after_closing(access, run, orders.owing).await;
+        }
         let backups: Vec<BackupRef> = run.targets.iter().map(|target| target.backup.clone()).collect();
         let (live, owing) = if orders.decided && !backups.contains(&BackupRef::Current) {
             (None, orders.owing)
@@ -72,6 +74,23 @@ impl Worker {
         Decided::Act(starts, owing)
     }
 
+    /// Decides about a run that was interrupted and whose window has closed since: nothing is cancelled any more. If Zoho
+    /// shows the backup stopped it was cancelled before, and the call only confirms that.
+    async fn decide_after_closing(&self, access: &Access, run: &mut Run, owing: Owing) -> Decided {
+        let live = self.look_late(access, run).await;
+        if self.stop.is_cancelled() {
+            return Decided::Stopped;
+        }
+        let is_stopped = |id: &BackupId| {
+            live.as_ref().is_some_and(|live| live.id.as_ref() == Some(id) && live.phase() == Phase::Stopped)
+        };
+        let reason = "its window had closed before the run could be taken up: nothing was sent after that";
+        for target in unended(run).filter(|target| !target.backup.id().is_some_and(is_stopped)) {
+            end_target(target, &End::without(Outcome::Missed, reason.to_owned()));
+        }
+        if unended(run).next().is_none() { Decided::Ended(owing) } else { Decided::Act(None, owing) }
+    }
+
     /// Asks the conditions, and what `current` is, of Zoho as far as they need it. Gives what Zoho has shown, if it was
     /// asked, and what the cancels owe.
     async fn ask(
@@ -94,14 +113,8 @@ impl Worker {
         }
         let now = self.clock.now();
         match question.answer(&facts, now) {
-            Course::End(end) => {
-                if end.outcome != Outcome::Skipped {
-                    self.begin_hold(run, orders).await;
-                }
-                Err(end_all(run, &end, orders.verify))
-            }
+            Course::End(end) => Err(end_all(run, &end, orders.verify)),
             Course::Untold(reason) => {
-                self.begin_hold(run, orders).await;
                 unended(run).for_each(|target| end_unread(target, unread.as_ref(), &reason));
                 Err(Decided::Ended(Owing::Nothing))
             }
@@ -113,7 +126,7 @@ impl Worker {
                     return Ok((Some(live.clone()), owing));
                 }
                 if orders.is_conditional(backups) {
-                    self.settle(run, current, orders).await;
+                    self.settle(run, current).await;
                 }
                 Ok((live.cloned(), Owing::Nothing))
             }
@@ -121,9 +134,9 @@ impl Worker {
     }
 
     /// Puts on record that the run acts, and on what.
-    async fn settle(&self, run: &mut Run, current: Option<BackupId>, orders: &Orders) {
+    async fn settle(&self, run: &mut Run, current: Option<BackupId>) {
         name_current(run, current.as_ref());
-        let decision = Decision { current, debt: None, hold: self.hold_of(run, orders) };
+        let decision = Decision { current, debt: None };
         let decided = self.store.decided(run.run_id, decision);
         // It stays in line, before the outcomes.
         if let Ok(Err(error)) = tokio::time::timeout(PATIENCE, decided).await {
@@ -143,7 +156,6 @@ impl Worker {
         spent: Spent,
     ) -> Result<Owing, Decided> {
         if current.is_none() && unended(run).next().is_none() {
-            self.begin_hold(run, orders).await;
             return Err(Decided::Ended(Owing::Nothing));
         }
         name_current(run, current.as_ref());
@@ -157,18 +169,15 @@ impl Worker {
             now,
         });
         let makes_debt = debt.is_some();
-        let decision = Decision { current, debt, hold: self.hold_of(run, orders) };
+        let decision = Decision { current, debt };
         let written = self.store.decided(run.run_id, decision);
         let patience = self.patience(orders, live, spent);
         let trouble = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(Decided::Stopped),
             written = tokio::time::timeout(patience, written) => match written {
-                Ok(Ok(record::Decided::OnRecord(debt))) => {
-                    if let (Some(restore_id), Some(rrule)) = (debt, live.and_then(|live| live.rrule.as_ref())) {
-                        tracing::info!(event = "restore.recorded", run_id = %run.run_id, job = run.job,
-                            account = %run.account, %restore_id, rrule, "what is scheduled is on record, to be put back");
-                    }
+                Ok(Ok(record::Decided::OnRecord(owed))) => {
+                    self.say_recorded(run, owed, live);
                     return Ok(if makes_debt { Owing::Debt } else { Owing::Nothing });
                 }
                 Ok(Ok(record::Decided::NoSuchRun)) => "another process has claimed the run".to_owned(),
@@ -186,6 +195,21 @@ impl Worker {
         Err(Decided::Ended(if makes_debt { Owing::Debt } else { Owing::Nothing }))
     }
 
+    /// Says that what is scheduled is on record.
+    fn say_recorded(&self, run: &Run, owed: Option<Owed>, live: Option<&LiveBackup>) {
+        let (Some(Owed { restore_id, is_new }), Some(live)) = (owed, live) else { return };
+        let rrule = live.rrule.as_deref();
+        let requester = live.requester.as_deref();
+        if is_new {
+            tracing::info!(event = "restore.recorded", run_id = %run.run_id, job = run.job, account = %run.account,
+                %restore_id, rrule, requester, "what is scheduled is on record, to be put back");
+        } else {
+            tracing::info!(event = "restore.recorded", run_id = %run.run_id, job = run.job, account = %run.account,
+                %restore_id, rrule, requester,
+                "what is scheduled is on record; it is not what is put back: that is what was there before");
+        }
+    }
+
     /// How long the record is waited for: no longer than the run may take, and than the backup leaves time.
     fn patience(&self, orders: &Orders, live: Option<&LiveBackup>, spent: Spent) -> Duration {
         let now = self.clock.now();
@@ -193,29 +217,6 @@ impl Worker {
         let start = live.and_then(|backup| backup.next_start(now)).filter(|start| *start > now);
         let left = start.and_then(|start| start.duration_since(now).try_into().ok());
         time.min(left.unwrap_or(Duration::MAX))
-    }
-
-    /// Begins to hold the window of a run that does not act, or can't tell whether to.
-    async fn begin_hold(&self, run: &Run, orders: &Orders) {
-        let Some(held) = self.hold_of(run, orders) else { return };
-        if let Ok(Err(error)) = tokio::time::timeout(PATIENCE, self.store.hold(held)).await {
-            tracing::error!(event = "hold.unrecorded", run_id = %run.run_id, job = run.job, error = chain(&error),
-                "the window is not held");
-        }
-    }
-
-    /// The hold that a run begins, if its job holds. A look at a held window is part of its hold.
-    fn hold_of(&self, run: &Run, orders: &Orders) -> Option<Held> {
-        let hold = orders.hold.filter(|_| run.trigger != Trigger::Hold)?;
-        let now = self.clock.now();
-        Some(Held {
-            job: JobName::parse(&run.job).ok()?,
-            account: run.account.clone(),
-            since: now,
-            closes: orders.closing(now)?,
-            next_poll: now.saturating_add(hold.poll).unwrap_or(Timestamp::MAX),
-            memory: Memory::default(),
-        })
     }
 
     /// What a late run would gain from knowing. A few tries are worth it so late, and no more: if Zoho can't be read

@@ -6,12 +6,12 @@ use calloff_core::course::Question;
 use calloff_core::hold::{self, Drift, Held, Memory, Response};
 use calloff_core::ids::{BackupRef, RunId};
 use calloff_core::outcome::Outcome;
-use calloff_core::run::{Run, RunState, Trigger};
+use calloff_core::run::{Run, Target, Trigger};
 use jiff::Timestamp;
 
 use super::ids::new_id;
 use super::pursuit::Spent;
-use super::runner::{Runner, started};
+use super::runner::{PATIENCE, Runner, started};
 use super::worker::{Ended, Orders, Owing, open_targets};
 use crate::error::chain;
 use crate::store::{NewRun, StoreError};
@@ -29,7 +29,9 @@ impl Runner {
             let pause = hold::pause(policy.poll, failures);
             clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX)
         };
-        if !store.take_poll(held, after(0)).await? {
+        // A look does not wait for a record that takes no writes: a due cancel would wait with it.
+        let taken = tokio::time::timeout(PATIENCE, store.take_poll(held, after(0))).await;
+        if !taken.unwrap_or(Ok(true))? {
             return Ok(None);
         }
         let now = clock.now();
@@ -41,7 +43,9 @@ impl Runner {
             return Ok(None);
         };
         let next = after(memory.failures);
-        store.polled(job.name.clone(), memory, next).await?;
+        let polled = tokio::time::timeout(PATIENCE, store.polled(held, memory, next)).await;
+        // It stays in line. Whoever has the looks made waits before the next one, which the record does not know of.
+        polled.map_err(|_| StoreError::Busy)??;
         Ok(ended)
     }
 
@@ -71,14 +75,16 @@ impl Runner {
         let Some(drift) = hold::drift(live.as_ref(), memory, now) else { return Ok(Some((quiet, None))) };
         let known = Memory { drift: Some(drift.key.clone()), failures: 0, ..memory.clone() };
         let course = question.answer(&facts, now);
-        Ok(Some(match hold::respond(&drift, policy.on_drift, &course, memory) {
+        Ok(Some(match hold::respond(&drift, policy.on_drift, &course, memory, now) {
             // A condition could not be read.
             Response::Nothing if unread.is_some() => (failed, None),
+            // What was acted on in vain is still there.
+            Response::Nothing if memory.drift.as_ref() == Some(&drift.key) => (memory.clone(), None),
             Response::Nothing => (known, None),
             Response::Record(reason) => (known, self.record_drift(job, &drift, reason).await?),
             Response::Run => match self.end_drift(job, &drift).await? {
-                Some(ended) if is_success(&ended) => (quiet, Some(ended)),
-                ended => (Memory { drift: Some(drift.key), ..failed }, ended),
+                Some(ended) if is_proven(&ended) => (quiet, Some(ended)),
+                ended => (hold::acted_in_vain(drift, memory, self.worker.clock.now()), ended),
             },
         }))
     }
@@ -98,7 +104,7 @@ impl Runner {
     async fn end_drift(&self, job: &Job, drift: &Drift) -> Result<Option<Ended>, StoreError> {
         say(job, drift, "cancel");
         let orders = Orders::of(job);
-        self.begin(self.of_hold(job, drift, &orders), &orders).await
+        self.begin(self.of_hold(job, drift, &orders), None, &orders).await
     }
 
     /// Puts on record that what is scheduled is left alone.
@@ -110,7 +116,8 @@ impl Runner {
     ) -> Result<Option<Ended>, StoreError> {
         say(job, drift, "report");
         let new = self.of_hold(job, drift, &Orders { verify: false, ..Orders::of(job) });
-        self.worker.store.begin(new.clone()).await?;
+        let begun = tokio::time::timeout(PATIENCE, self.worker.store.begin(new.clone(), None)).await;
+        begun.unwrap_or(Ok(()))?;
         let mut run: Run = started(&new);
         let open = open_targets(&run);
         for target in &mut run.targets {
@@ -142,6 +149,8 @@ fn say(job: &Job, drift: &Drift, response: &str) {
         "a backup is scheduled though its window is held");
 }
 
-fn is_success(ended: &Ended) -> bool {
-    matches!(ended, Ended::Complete(run) if run.state == RunState::Succeeded)
+/// Whether a run has stopped what it was to stop, and Zoho has shown that.
+fn is_proven(ended: &Ended) -> bool {
+    let is_stopped = |target: &Target| target.is_success() && target.verified == Some(true);
+    matches!(ended, Ended::Complete(run) if run.targets.iter().all(is_stopped))
 }

@@ -1,6 +1,7 @@
 //! What windows leave to be done: looks at those that are held, and restores once they have closed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use calloff_core::config::Job;
 use calloff_core::hold::{self, Held, Standing};
@@ -13,6 +14,9 @@ use super::runner::Runner;
 use super::worker::Ended;
 use crate::error::chain;
 use crate::store::StoreError;
+
+/// How long something is left alone that could not be done yet.
+const REST: Duration = Duration::from_secs(10);
 
 /// Something that windows leave to be done.
 #[derive(Debug, Clone)]
@@ -96,7 +100,7 @@ impl Keeper {
 }
 
 impl Runner {
-    /// Reads what windows have left to be done, and when. Speaks of debts that are overdue.
+    /// Reads what windows have left to be done, and when. Has debts that are overdue spoken of.
     ///
     /// # Errors
     ///
@@ -109,8 +113,8 @@ impl Runner {
         let mut duties: Vec<_> = holds.into_iter().map(|held| self.hold_duty(held, now)).collect();
         for debt in debts {
             let payment = self.payment(&debt, now);
-            if let Some(why) = overdue(&debt, &payment) {
-                self.remind(&debt, &why).await;
+            if let Some(why) = restore::overdue(&debt, &payment, now) {
+                self.remind(&debt, &why);
             }
             match payment {
                 Payment::Now => duties.push((now, Duty::Pay(debt.restore_id))),
@@ -125,14 +129,16 @@ impl Runner {
         let job = self.jobs.get(held.job.as_str());
         let at = match hold::standing(&held, job.map(AsRef::as_ref), now) {
             Standing::Over => now,
+            Standing::DormantUntil(at) => at,
             Standing::PollAt(at) => at.min(job.and_then(|job| closing(job, now)).unwrap_or(Timestamp::MAX)),
         };
         (at, Duty::Hold(held))
     }
 
-    fn payment(&self, debt: &Debt, now: Timestamp) -> Payment {
-        let has_account = self.accounts.contains_key(&debt.account);
-        restore::payment(debt, has_account, self.jobs.values().map(AsRef::as_ref), now)
+    /// When a debt is to be paid, by the files as they were loaded.
+    pub(super) fn payment(&self, debt: &Debt, now: Timestamp) -> Payment {
+        // Accounts that no job uses are not kept ready, configured or not.
+        restore::payment(debt, true, self.jobs.values().map(AsRef::as_ref), now)
     }
 
     /// Sees to a duty, if it is still to be done by now.
@@ -141,49 +147,52 @@ impl Runner {
     ///
     /// If the record can't be used.
     pub async fn see_to(&self, duty: Duty) -> Result<SeenTo, StoreError> {
-        let now = self.worker.clock.now();
-        match duty {
+        let held = match duty {
             Duty::Pay(id) => {
                 let owed = self.worker.store.owed().await?;
                 let debt = owed.iter().find(|debt| debt.restore_id == id);
-                if debt.is_none_or(|debt| self.payment(debt, now) != Payment::Now) {
+                if debt.is_none_or(|debt| self.payment(debt, self.worker.clock.now()) != Payment::Now) {
                     return Ok(SeenTo::Nothing);
                 }
-                Ok(SeenTo::Payment(Box::new(self.pay(id).await?)))
+                return Ok(SeenTo::Payment(Box::new(self.pay_if_due(id).await?)));
             }
-            Duty::Hold(held) => {
-                let job = self.jobs.get(held.job.as_str());
-                let standing = hold::standing(&held, job.map(AsRef::as_ref), now);
-                if let (Standing::PollAt(_), Some(job)) = (standing, job) {
-                    let ended = self.poll(job, &held).await?;
-                    return Ok(ended.map_or(SeenTo::Nothing, |ended| SeenTo::Drift(Box::new(ended))));
-                }
+            Duty::Hold(held) => held,
+        };
+        let job = self.jobs.get(held.job.as_str());
+        match (hold::standing(&held, job.map(AsRef::as_ref), self.worker.clock.now()), job) {
+            (Standing::PollAt(_), Some(job)) => {
+                let ended = self.poll(job, &held).await?;
+                Ok(ended.map_or(SeenTo::Nothing, |ended| SeenTo::Drift(Box::new(ended))))
+            }
+            (Standing::Over, _) => {
                 self.let_go(&held).await;
                 Ok(SeenTo::Nothing)
             }
+            (Standing::DormantUntil(_) | Standing::PollAt(_), _) => Ok(SeenTo::Nothing),
         }
     }
 
-    /// The same, where nobody waits for what comes of it: it is on record, and in the log.
+    /// The same, where nobody waits for what comes of it: it is on record, and in the log. What can't be done yet is
+    /// rested from.
     pub(super) async fn see_to_quietly(&self, duty: Duty) {
-        if let Err(error) = self.see_to(duty).await {
-            tracing::warn!(
-                event = "store.unread",
-                error = chain(&error),
-                "what a window leaves to be done waits for the record"
-            );
+        let is_done = match self.see_to(duty).await {
+            Ok(SeenTo::Payment(paid)) => !matches!(*paid, Paid::Busy | Paid::Stopped | Paid::NoAccount(_)),
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!(
+                    event = "store.unread",
+                    error = chain(&error),
+                    "what a window leaves to be done waits for the record"
+                );
+                false
+            }
+        };
+        if !is_done {
+            self.worker.pursuer().wait(REST).await;
         }
     }
 }
 
 fn closing(job: &Job, now: Timestamp) -> Option<Timestamp> {
     job.when.window.as_ref()?.window.closing_at(now)
-}
-
-/// Why a debt is still there though its time has come.
-fn overdue(debt: &Debt, payment: &Payment) -> Option<String> {
-    match payment {
-        Payment::ByHand(why) => Some(why.clone()),
-        Payment::Now | Payment::At(_) => debt.reason.clone().filter(|_| debt.tries > 0),
-    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use calloff_core::ids::{BackupId, RestoreId};
 use calloff_core::live::LiveBackup;
 use calloff_core::outcome::{self, Outcome, Reply, Scheduling, Verdict};
-use calloff_core::restore::{self, Debt, Found};
+use calloff_core::restore::{self, Debt, Found, Payment};
 use calloff_core::retry::RetryPolicy;
 use jiff::Timestamp;
 
@@ -16,7 +16,6 @@ use super::accounts::Access;
 use super::pursuit::{Bounds, Errand, Pursued, Pursuer, Spent, ran_out};
 use super::runner::Runner;
 use crate::clock::SharedClock;
-use crate::error::chain;
 use crate::store::{ForPayment, Settlement, StoreError};
 use crate::zoho::{AccessToken, Client, Read, TokenError};
 
@@ -82,6 +81,15 @@ impl Runner {
     ///
     /// If the record can't be used.
     pub async fn pay(&self, id: RestoreId) -> Result<Paid, StoreError> {
+        self.try_to_pay(id, false).await
+    }
+
+    /// Tries to pay a debt, and stops trying when it is not due any more.
+    pub(super) async fn pay_if_due(&self, id: RestoreId) -> Result<Paid, StoreError> {
+        self.try_to_pay(id, true).await
+    }
+
+    async fn try_to_pay(&self, id: RestoreId, only_if_due: bool) -> Result<Paid, StoreError> {
         let store = &self.worker.store;
         let payable = match store.take_for_payment(id).await? {
             ForPayment::Ours(payable) => payable,
@@ -91,62 +99,109 @@ impl Runner {
         };
         let debt = payable.debt.clone();
         let now = || self.worker.clock.now();
+        let may = || !only_if_due || self.payment(&debt, now()) == Payment::Now;
         let Some(access) = self.accounts.get(&debt.account) else {
             store.settle(&payable, Settlement::Stopped, now()).await?;
             return Ok(Paid::NoAccount(debt));
         };
         let policy = self.jobs.get(&debt.job).map_or(self.default_retry, |job| job.retry);
-        let Some(put) = self.worker.pursuer().put_back(access, &debt.pre_image.rrule, policy).await else {
-            store.settle(&payable, Settlement::Stopped, now()).await?;
-            return Ok(Paid::Stopped);
+        let wish = Wish { rrule: &debt.pre_image.rrule, debt: Some(&debt), may: &may };
+        let put = if may() { self.worker.pursuer().fulfil(access, wish, policy).await } else { None };
+        let settlement = match &put {
+            None => Settlement::Stopped,
+            Some(Ok(back)) => Settlement::Paid { restored: back.id.clone(), reason: how(&debt, back) },
+            Some(Err(refusal)) => {
+                let pause = restore::pause_after(debt.tries.saturating_add(1));
+                let next_try = now().saturating_add(pause).unwrap_or(Timestamp::MAX);
+                // A person who tries does not put off what is tried by itself.
+                let next_try = only_if_due.then_some(next_try);
+                Settlement::Refused { reason: refusal.with_hint(restore::hint), next_try }
+            }
         };
-        match put {
-            Ok(back) => {
-                let reason = back.was_there.then(|| "it was scheduled already, by the same rule".to_owned());
-                let paid = Settlement::Paid { restored: back.id.clone(), reason: reason.clone() };
-                if !store.settle(&payable, paid, now()).await? {
-                    tracing::warn!(event = "restore.unsettled", restore_id = %id, account = %debt.account, job = debt.job,
-                        "the schedule is back, but a cancel or a person has come in between: the debt is looked at again");
-                    return Ok(Paid::Stopped);
-                }
-                tracing::info!(event = "restore.paid", restore_id = %id, account = %debt.account, job = debt.job,
-                    backup = %debt.pre_image.backup, rrule = debt.pre_image.rrule,
-                    restored = back.id.as_ref().map(tracing::field::display), reason,
-                    "the recurring backup is scheduled again");
-                self.worker.successors.learn(store).await?;
-                let ended_at = Some(now());
-                let state = restore::DebtState::Paid;
-                Ok(Paid::Yes(Debt { state, reason, restored: back.id, ended_at, next_try: None, ..debt }))
+        // What was done is done: this waits for the record as long as an outcome does.
+        let settled = self.worker.within_patience(store.settle(&payable, settlement.clone(), now())).await;
+        if let (Some(Ok(_)), false) = (&put, may()) {
+            tracing::warn!(event = "restore.in_window", restore_id = %id, account = %debt.account,
+                "a window has opened while the schedule was put back: the backup may run in it");
+        }
+        match (put, settled) {
+            (None, _) => Ok(Paid::Stopped),
+            (Some(_), Some(Err(error))) => Err(error),
+            (Some(Ok(back)), None | Some(Ok(false))) => {
+                tracing::warn!(event = "restore.unsettled", restore_id = %id, account = %debt.account, job = debt.job,
+                    restored = back.id.as_ref().map(tracing::field::display),
+                    "the schedule is back, but a cancel has come in between or it could not be recorded: the debt is \
+                     looked at again");
+                Ok(Paid::Stopped)
             }
-            Err(refusal) => {
-                let tries = debt.tries.saturating_add(1);
-                let next_try = now().saturating_add(restore::pause_after(tries)).unwrap_or(Timestamp::MAX);
-                let why = refusal.with_hint(restore::hint);
-                let refusal = Refusal { why, ..refusal };
-                let refused = Settlement::Refused { reason: refusal.why.clone(), next_try };
-                store.settle(&payable, refused, now()).await?;
-                tracing::error!(event = "restore.refused", restore_id = %id, account = %debt.account, job = debt.job,
-                    rrule = debt.pre_image.rrule, tries, %next_try, why = refusal.why,
-                    "the recurring backup could not be scheduled again; it stays owed");
-                let (reason, next_try) = (Some(refusal.why.clone()), Some(next_try));
-                Ok(Paid::No(Debt { tries, reason, next_try, ..debt }, refusal))
-            }
+            (Some(Ok(back)), Some(Ok(true))) => self.paid(debt, back, settlement).await,
+            (Some(Err(refusal)), _) => Ok(self.refused(debt, refusal, settlement)),
         }
     }
 
-    /// Speaks of a debt that is overdue, once a day.
-    pub(super) async fn remind(&self, debt: &Debt, why: &str) {
-        let noted = self.worker.store.remind(debt.restore_id, self.worker.clock.now()).await;
-        if let Err(error) = &noted {
-            tracing::warn!(event = "store.unwritten", restore_id = %debt.restore_id, error = chain(error),
-                "a reminder could not be noted");
+    /// Says that a debt is paid; it is on record.
+    async fn paid(&self, debt: Debt, back: Back, settlement: Settlement) -> Result<Paid, StoreError> {
+        let reason = if let Settlement::Paid { reason, .. } = settlement { reason } else { None };
+        tracing::info!(event = "restore.paid", restore_id = %debt.restore_id, account = %debt.account, job = debt.job,
+            backup = %debt.pre_image.backup, rrule = debt.pre_image.rrule,
+            restored = back.id.as_ref().map(tracing::field::display), reason,
+            "the recurring backup is scheduled again");
+        self.worker.successors.learn(&self.worker.store).await?;
+        let ended_at = Some(self.worker.clock.now());
+        let state = restore::DebtState::Paid;
+        Ok(Paid::Yes(Debt { state, reason, restored: back.id, ended_at, next_try: None, ..debt }))
+    }
+
+    /// Says that a debt could not be paid.
+    fn refused(&self, debt: Debt, refusal: Refusal, settlement: Settlement) -> Paid {
+        let Settlement::Refused { reason, next_try } = settlement else { return Paid::Stopped };
+        let (tries, next_try) = (debt.tries + u32::from(next_try.is_some()), next_try.or(debt.next_try));
+        tracing::error!(event = "restore.refused", restore_id = %debt.restore_id, account = %debt.account,
+            job = debt.job, rrule = debt.pre_image.rrule, tries, next_try = next_try.map(tracing::field::display),
+            why = reason, "the recurring backup could not be scheduled again; it stays owed");
+        let refusal = Refusal { why: reason.clone(), ..refusal };
+        Paid::No(Debt { tries, reason: Some(reason), next_try, ..debt }, refusal)
+    }
+
+    /// Speaks of a debt that is overdue, once a day. Nobody waits for that to be noted.
+    pub(super) fn remind(&self, debt: &Debt, why: &str) {
+        let now = self.worker.clock.now();
+        let is_recent = |at: Timestamp| at <= now && now.duration_since(at) < restore::REMINDER;
+        if debt.reminded_at.is_some_and(is_recent) {
+            return;
         }
-        if let Ok(true) = noted {
-            tracing::warn!(event = "restore.owed", restore_id = %debt.restore_id, account = %debt.account,
-                job = debt.job, backup = %debt.pre_image.backup, rrule = debt.pre_image.rrule,
-                owed_since = %debt.owed_since, why,
-                "a recurring backup is still to be scheduled again; `calloff restore pay` or `waive` ends this");
-        }
+        tracing::warn!(event = "restore.owed", restore_id = %debt.restore_id, account = %debt.account,
+            job = debt.job, backup = %debt.pre_image.backup, rrule = debt.pre_image.rrule,
+            owed_since = %debt.owed_since, why,
+            "a recurring backup is still to be scheduled again; `calloff restore pay` or `waive` ends this");
+        let (store, id) = (self.worker.store.clone(), debt.restore_id);
+        // If it can't be recorded the writer says so.
+        tokio::spawn(async move { drop(store.reminded(id, now).await) });
+    }
+}
+
+/// How a debt was paid, if there is more to say of it than that it was.
+fn how(debt: &Debt, back: &Back) -> Option<String> {
+    let was_there = back.was_there.then(|| "it was scheduled already, by the same rule".to_owned());
+    let others =
+        debt.others().map(|others| format!("not put back, though it was called off as well: {others}"));
+    let parts: Vec<String> = was_there.into_iter().chain(others).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// A recurrence that is to be scheduled.
+#[derive(Clone, Copy)]
+struct Wish<'a> {
+    rrule: &'a str,
+    /// The debt that it is owed by, if it is.
+    debt: Option<&'a Debt>,
+    /// Whether it may still be scheduled now.
+    may: &'a (dyn Fn() -> bool + Send + Sync),
+}
+
+impl std::fmt::Debug for Wish<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wish").field("rrule", &self.rrule).finish_non_exhaustive()
     }
 }
 
@@ -159,11 +214,21 @@ impl Pursuer {
         rrule: &str,
         policy: RetryPolicy,
     ) -> Option<Result<Back, Refusal>> {
+        self.fulfil(access, Wish { rrule, debt: None, may: &|| true }, policy).await
+    }
+
+    /// The same; `None` also if it may not be scheduled any more.
+    async fn fulfil(
+        &self,
+        access: &Access,
+        wish: Wish<'_>,
+        policy: RetryPolicy,
+    ) -> Option<Result<Back, Refusal>> {
         let bounds = Bounds { policy, deadline: None };
-        let mut putting = Putting::new(rrule, SharedClock::clone(&self.clock), access.name.as_str());
+        let (clock, account) = (SharedClock::clone(&self.clock), access.name.as_str());
+        let mut putting = Putting { wish, clock, account, last: None };
         let (outcome, limit) = match self.pursue(access, &mut putting, bounds, &mut Spent::default()).await {
-            Pursued::Ended(Ok(back)) => return Some(Ok(back)),
-            Pursued::Ended(Err(refusal)) => return Some(Err(refusal)),
+            Pursued::Ended(put) => return put,
             Pursued::Denied => (Outcome::Denied, None),
             Pursued::GaveUp(limit) => (Outcome::Exhausted, Some(ran_out(limit, bounds))),
             Pursued::Stopped => return None,
@@ -172,9 +237,7 @@ impl Pursuer {
         let why = [last.said(), limit].into_iter().flatten().collect::<Vec<_>>().join("; ");
         Some(Err(Refusal { outcome, code: last.code, why }))
     }
-}
 
-impl Pursuer {
     /// Has a backup made now, once: a second call might make, and charge, another. `None` if a stop came first.
     pub async fn start_now(&self, access: &Access, policy: RetryPolicy) -> Option<Result<Back, Refusal>> {
         let mut starting = Starting { last: None };
@@ -232,7 +295,7 @@ impl Errand for Starting {
 /// look if Zoho says then that something is.
 #[derive(Debug)]
 struct Putting<'a> {
-    rrule: &'a str,
+    wish: Wish<'a>,
     clock: SharedClock,
     account: &'a str,
     last: Option<Said>,
@@ -263,13 +326,10 @@ impl Said {
     }
 }
 
-type Put = Result<Back, Refusal>;
+/// How it ended; nothing if it may not be scheduled any more.
+type Put = Option<Result<Back, Refusal>>;
 
-impl<'a> Putting<'a> {
-    fn new(rrule: &'a str, clock: SharedClock, account: &'a str) -> Self {
-        Self { rrule, clock, account, last: None }
-    }
-
+impl Putting<'_> {
     /// Looks; an error is a verdict that ends the attempt.
     async fn look(
         &mut self,
@@ -283,15 +343,15 @@ impl<'a> Putting<'a> {
         };
         self.last = Some(Said::by(&reply));
         Err(match outcome::judge_unread(&reply) {
-            Verdict::End(outcome) => Verdict::End(Err(self.refused(outcome))),
+            Verdict::End(outcome) => Verdict::End(Some(Err(self.refused(outcome)))),
             Verdict::TokenRefused => Verdict::TokenRefused,
             Verdict::Transient(asked) => Verdict::Transient(asked),
         })
     }
 
     /// What is there already, if something is.
-    fn judge(&self, live: Option<&LiveBackup>) -> Option<Put> {
-        match restore::find(self.rrule, live, self.clock.now()) {
+    fn judge(&self, live: Option<&LiveBackup>) -> Option<Result<Back, Refusal>> {
+        match restore::find(self.wish.rrule, live, self.clock.now()) {
             Found::Same(id) => Some(Ok(Back { id, was_there: true })),
             Found::Other(what) => {
                 let why = format!("another schedule is there, and is not overwritten: {what}");
@@ -309,12 +369,20 @@ impl<'a> Putting<'a> {
 
     async fn attempt(&mut self, client: &Client, token: &AccessToken) -> Result<Put, Verdict<Put>> {
         let live = self.look(client, token).await?;
-        if let Some(put) = self.judge(live.as_ref()) {
-            return Ok(put);
+        // How soon a look shows a cancel is not documented. Of what we have cancelled ourselves only Zoho's word counts
+        // that it is there, which it says when it refuses.
+        let shown = live.as_ref().and_then(|live| live.id.as_ref());
+        let may_be_stale = self.wish.debt.is_some_and(|debt| debt.has_cancelled(shown));
+        if let Some(put) = self.judge(live.as_ref()).filter(|_| !may_be_stale) {
+            return Ok(Some(put));
         }
-        let reply = match client.schedule(token, Some(self.rrule)).await {
+        if !(self.wish.may)() {
+            return Ok(None);
+        }
+        let reply = match client.schedule(token, Some(self.wish.rrule)).await {
             Read::Found(scheduled) => {
-                return Ok(Ok(Back { id: BackupId::parse(&scheduled.id).ok(), was_there: false }));
+                let id = BackupId::parse(&scheduled.id).ok();
+                return Ok(Some(Ok(Back { id, was_there: false })));
             }
             // Whatever that means, the next look tells.
             Read::Nothing => return Err(Verdict::Transient(None)),
@@ -324,28 +392,30 @@ impl<'a> Putting<'a> {
         match outcome::judge_schedule(&reply) {
             // Accepted, and not said under which ID.
             Verdict::End(Scheduling::Accepted) => Err(Verdict::Transient(None)),
-            Verdict::End(Scheduling::Taken) => {
-                let live = self.look(client, token).await?;
-                match (self.judge(live.as_ref()), restore::find(self.rrule, live.as_ref(), self.clock.now()))
-                {
-                    (Some(put), _) => Ok(put),
-                    (None, Found::Running) => {
-                        let why = "a backup is running, and nothing can be scheduled before it has ended"
-                            .to_owned();
-                        Ok(Err(Refusal {
-                            outcome: Outcome::TooLate,
-                            code: Some("INPROGRESS".to_owned()),
-                            why,
-                        }))
-                    }
-                    // It does not show yet what is in the way.
-                    (None, _) => Err(Verdict::Transient(None)),
-                }
-            }
-            Verdict::End(Scheduling::Refused(outcome)) => Ok(Err(self.refused(outcome))),
+            Verdict::End(Scheduling::Taken) => self.find_what_is_there(client, token).await,
+            Verdict::End(Scheduling::Refused(outcome)) => Ok(Some(Err(self.refused(outcome)))),
             Verdict::TokenRefused => Err(Verdict::TokenRefused),
             Verdict::Transient(asked) => Err(Verdict::Transient(asked)),
         }
+    }
+
+    /// Looks what it is that Zoho says is there.
+    async fn find_what_is_there(
+        &mut self,
+        client: &Client,
+        token: &AccessToken,
+    ) -> Result<Put, Verdict<Put>> {
+        let live = self.look(client, token).await?;
+        if let Some(put) = self.judge(live.as_ref()) {
+            return Ok(Some(put));
+        }
+        if restore::find(self.wish.rrule, live.as_ref(), self.clock.now()) == Found::Running {
+            let why = "a backup is running, and nothing can be scheduled before it has ended".to_owned();
+            let code = Some("INPROGRESS".to_owned());
+            return Ok(Some(Err(Refusal { outcome: Outcome::TooLate, code, why })));
+        }
+        // It does not show yet what is in the way.
+        Err(Verdict::Transient(None))
     }
 }
 
@@ -369,7 +439,7 @@ impl Errand for Putting<'_> {
         tracing::debug!(
             event = "restore.attempt",
             account = self.account,
-            rrule = self.rrule,
+            rrule = self.wish.rrule,
             code = last.code,
             message = last.message,
             retry_in_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use calloff_core::agenda::{self, DueRun, Pause};
 use calloff_core::config::Job;
+use calloff_core::hold::{Held, Memory};
 use calloff_core::ids::{AccountName, BackupId, BackupRef, JobName, RunId};
 use calloff_core::outcome::Outcome;
 use calloff_core::retry::RetryPolicy;
@@ -124,7 +125,8 @@ impl Runner {
             reason,
             &orders,
         );
-        self.begin(run, &orders).await
+        let hold = hold_of(job, self.worker.clock.now());
+        self.begin(run, hold, &orders).await
     }
 
     /// Cancels backups that no job names.
@@ -140,7 +142,7 @@ impl Runner {
     ) -> Result<Option<Ended>, StoreError> {
         let orders = Orders::unconditional(self.default_retry);
         let backups = backups.iter().cloned().map(BackupRef::from).collect();
-        self.begin(self.manual(MANUAL_JOB, account, backups, reason, &orders), &orders).await
+        self.begin(self.manual(MANUAL_JOB, account, backups, reason, &orders), None, &orders).await
     }
 
     /// Takes up a run whose process ended before it did. What it had tried before counts in its record, not
@@ -166,9 +168,14 @@ impl Runner {
         Some(self.worker.carry_out(Arc::clone(access), run, &orders, || ()).await)
     }
 
-    pub(super) async fn begin(&self, run: NewRun, orders: &Orders) -> Result<Option<Ended>, StoreError> {
+    pub(super) async fn begin(
+        &self,
+        run: NewRun,
+        hold: Option<Held>,
+        orders: &Orders,
+    ) -> Result<Option<Ended>, StoreError> {
         let Some(access) = self.accounts.get(&run.account) else { return Ok(None) };
-        if let Ok(begun) = tokio::time::timeout(PATIENCE, self.worker.store.begin(run.clone())).await {
+        if let Ok(begun) = tokio::time::timeout(PATIENCE, self.worker.store.begin(run.clone(), hold)).await {
             begun?;
         } else {
             going_ahead(&run.job);
@@ -210,9 +217,24 @@ impl Runner {
             // The missed ones come first in time, and so do their IDs.
             missed: decision.missed.map(|missed| missing(job, &missed, now)),
             run: decision.run.map(|run| scheduled(job, &run, self.worker.successors.of(&job.backups), now)),
+            hold: hold_of(job, now),
             now,
         }
     }
+}
+
+/// The hold that a job begins which is due, or set off by hand, while its window is open: whatever becomes of the run, the
+/// looks that follow ask its conditions anew.
+fn hold_of(job: &Job, now: Timestamp) -> Option<Held> {
+    let hold = job.hold?;
+    Some(Held {
+        job: job.name.clone(),
+        account: job.account.clone(),
+        since: now,
+        closes: job.when.window.as_ref()?.window.closing_at(now)?,
+        next_poll: now.saturating_add(hold.poll).unwrap_or(Timestamp::MAX),
+        memory: Memory::default(),
+    })
 }
 
 pub(super) fn going_ahead(job: &str) {

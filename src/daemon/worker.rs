@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calloff_core::condition::Conditions;
-use calloff_core::config::{Hold, Job};
+use calloff_core::config::Job;
 use calloff_core::course::Starts;
 use calloff_core::ids::{AccountName, BackupRef, RunId};
 use calloff_core::live::LiveBackup;
@@ -57,8 +57,6 @@ pub struct Orders {
     pub verify: bool,
     /// Whether it is settled that it acts: then its conditions are not asked again.
     pub decided: bool,
-    /// Whether and how its window is held after it.
-    pub hold: Option<Hold>,
     /// Whether what it ends is owed: then it sends nothing before that is on record.
     pub restore: bool,
     /// What was owed for it when it was interrupted, if it was.
@@ -78,13 +76,14 @@ pub enum Owing {
 
 impl Owing {
     /// Whether a cancel of a run that owes so much may have stopped the backup, by how its target has ended.
-    fn stopped(self, target: &Target) -> Option<bool> {
+    /// `is_in_doubt` is whether an attempt may have had its effect without saying so.
+    pub(super) fn stopped(self, target: &Target, is_in_doubt: bool) -> Option<bool> {
         let was_interrupted = match self {
             Self::Nothing => return None,
             Self::Debt => false,
             Self::DebtOfInterrupted => true,
         };
-        Some(restore::may_have_stopped(target.outcome?, target.attempts, was_interrupted))
+        Some(restore::may_have_stopped(target.outcome?, is_in_doubt, was_interrupted))
     }
 }
 
@@ -97,7 +96,6 @@ impl Orders {
             when: job.when.clone(),
             verify: job.verify,
             decided: false,
-            hold: job.hold,
             restore: job.restore,
             owing: Owing::Nothing,
         }
@@ -111,10 +109,14 @@ impl Orders {
             when: Conditions::default(),
             verify: true,
             decided: false,
-            hold: None,
             restore: false,
             owing: Owing::Nothing,
         }
+    }
+
+    /// Whether the run needs a window that is not open.
+    pub(super) fn is_shut(&self, now: Timestamp) -> bool {
+        self.when.window.as_ref().is_some_and(|named| !named.window.contains(now))
     }
 
     /// When the window closes that is open now, if the run needs one.
@@ -220,12 +222,13 @@ impl Worker {
             let its_own = course.starts.as_ref().filter(|starts| target.backup.id() == Some(&starts.of));
             let deadline = its_own.and_then(|starts| starts.deadline);
             let (bounds, mut spent) = (Bounds { policy: orders.policy, deadline }, course.spent);
+            let owing = course.owing;
             pursuits.spawn(async move {
                 match pursuer.pursue(&access, &mut cancelling, bounds, &mut spent).await {
-                    Pursued::Ended(outcome) => Some(cancelling.end(outcome, None)),
-                    Pursued::Denied => Some(cancelling.end(Outcome::Denied, None)),
+                    Pursued::Ended(outcome) => Some(cancelling.end(outcome, None, owing)),
+                    Pursued::Denied => Some(cancelling.end(Outcome::Denied, None, owing)),
                     Pursued::GaveUp(limit) => {
-                        Some(cancelling.end(Outcome::Exhausted, Some(ran_out(limit, bounds))))
+                        Some(cancelling.end(Outcome::Exhausted, Some(ran_out(limit, bounds)), owing))
                     }
                     Pursued::Stopped => None,
                 }
@@ -234,7 +237,6 @@ impl Worker {
         while let Some(ending) = pursuits.join_next().await {
             // A pursuit that panicked leaves its target without an outcome: it is taken up at the next start.
             let Ok(Some(ending)) = ending else { continue };
-            let ending = Ending { stopped: course.owing.stopped(&ending.target), ..ending };
             run.targets[ending.position] = ending.target.clone();
             let (worker, of, keep_open) = (self.clone(), RunKey::of(run), orders.verify);
             recordings.spawn(async move { worker.record(of, vec![ending], keep_open).await });
@@ -321,7 +323,8 @@ impl Worker {
         Err(NotRecorded)
     }
 
-    async fn within_patience<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// Waits for the record no longer than a run does once its last call is made; nothing if that is over.
+    pub(super) async fn within_patience<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::time::timeout(self.record_within.unwrap_or(Duration::MAX), work).await.ok()
     }
 
@@ -383,7 +386,7 @@ fn endings(run: &Run, open: &[usize], owing: Owing) -> Vec<Ending> {
             position,
             target: target.clone(),
             attempt: None,
-            stopped: owing.stopped(target),
+            stopped: owing.stopped(target, false),
         })
         .collect()
 }

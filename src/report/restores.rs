@@ -64,6 +64,9 @@ pub fn owed<'a>(debts: impl IntoIterator<Item = &'a StandingDebt>, now: Timestam
             Payment::At(at) => format!("{}, {}", seconds(*at), relative(*at, now)),
         };
         line(&mut text, format_args!("  {} {due}", styled(DIM, "due:  ")));
+        if let Some(others) = debt.others() {
+            line(&mut text, format_args!("  {} {others}; not what is put back", styled(DIM, "also: ")));
+        }
         if let Some(why) = &debt.reason {
             let tries = if debt.tries == 1 { "1 try".to_owned() } else { format!("{} tries", debt.tries) };
             line(&mut text, format_args!("  {} {why} ({tries})", styled(DIM, "why:  ")));

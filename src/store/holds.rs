@@ -5,7 +5,7 @@ use calloff_core::ids::{AccountName, JobName, RunId};
 use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params};
 
-use super::rows::{parsed, timestamp};
+use super::rows::{instant, parsed, timestamp};
 use super::{Store, StoreError};
 
 impl Store {
@@ -17,7 +17,7 @@ impl Store {
     pub async fn holds(&self) -> Result<Vec<Held>, StoreError> {
         self.read(|connection| {
             let mut statement = connection.prepare(
-                "SELECT job, account, since, closes, next_poll, was_quiet, drift, failures FROM holds ORDER BY job",
+                "SELECT job, account, since, closes, next_poll, was_quiet, drift, failures, act_after FROM holds ORDER BY job",
             )?;
             statement.query_map([], held)?.collect()
         })
@@ -49,16 +49,20 @@ impl Store {
     /// # Errors
     ///
     /// If the record refuses it for good, or is closed.
-    pub async fn polled(&self, job: JobName, memory: Memory, next_poll: Timestamp) -> Result<(), StoreError> {
+    pub async fn polled(&self, held: &Held, memory: Memory, next_poll: Timestamp) -> Result<(), StoreError> {
+        let (job, closes) = (held.job.clone(), held.closes);
         let write = move |tx: &Transaction<'_>| {
             tx.execute(
-                "UPDATE holds SET next_poll = ?2, was_quiet = ?3, drift = ?4, failures = ?5 WHERE job = ?1",
+                "UPDATE holds SET next_poll = ?3, was_quiet = ?4, drift = ?5, failures = ?6, act_after = ?7
+                 WHERE job = ?1 AND closes = ?2",
                 params![
                     job.as_str(),
+                    closes.as_millisecond(),
                     next_poll.as_millisecond(),
                     memory.was_quiet,
                     memory.drift,
-                    memory.failures
+                    memory.failures,
+                    memory.act_after.map(Timestamp::as_millisecond),
                 ],
             )
         };
@@ -82,39 +86,31 @@ impl Store {
     }
 }
 
-/// Begins a hold. One of the same window goes on, and is looked at later.
+/// Begins a hold. One of the same window goes on as it is: a job that is due more often than it looks must not put its
+/// looks off.
 pub(super) fn begin(tx: &Transaction<'_>, held: &Held) -> rusqlite::Result<()> {
-    tx.execute(
-        "INSERT INTO holds (job, account, since, closes, next_poll, was_quiet, drift, failures)
-         VALUES (?1, ?2, ?3, ?4, ?5, 0, NULL, 0)
-         ON CONFLICT (job) DO UPDATE SET next_poll = excluded.next_poll
-            WHERE holds.closes = excluded.closes AND holds.account = excluded.account",
-        params![
-            held.job.as_str(),
-            held.account.as_str(),
-            held.since.as_millisecond(),
-            held.closes.as_millisecond(),
-            held.next_poll.as_millisecond(),
-        ],
-    )?;
-    tx.execute(
-        "UPDATE holds SET account = ?2, since = ?3, closes = ?4, next_poll = ?5, was_quiet = 0, drift = NULL, failures = 0
-         WHERE job = ?1 AND (closes <> ?4 OR account <> ?2)",
-        params![
-            held.job.as_str(),
-            held.account.as_str(),
-            held.since.as_millisecond(),
-            held.closes.as_millisecond(),
-            held.next_poll.as_millisecond(),
-        ],
-    )
+    tx.prepare_cached(
+        "INSERT INTO holds (job, account, since, closes, next_poll, was_quiet, failures)
+         VALUES (?1, ?2, ?3, ?4, ?5, 0, 0)
+         ON CONFLICT (job) DO UPDATE
+            SET account = excluded.account, since = excluded.since, closes = excluded.closes,
+                next_poll = excluded.next_poll, was_quiet = 0, drift = NULL, failures = 0, act_after = NULL
+            WHERE holds.closes <> excluded.closes OR holds.account <> excluded.account",
+    )?
+    .execute(params![
+        held.job.as_str(),
+        held.account.as_str(),
+        held.since.as_millisecond(),
+        held.closes.as_millisecond(),
+        held.next_poll.as_millisecond(),
+    ])
     .map(drop)
 }
 
 /// Notes that a run of a job that holds has left nothing scheduled.
 pub(super) fn quieten(tx: &Transaction<'_>, run: RunId) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "UPDATE holds SET was_quiet = 1, drift = NULL, failures = 0
+        "UPDATE holds SET was_quiet = 1, drift = NULL, failures = 0, act_after = NULL
          WHERE job = (SELECT job FROM runs WHERE run_id = ?1)",
     )?
     .execute([run.to_string()])
@@ -128,6 +124,11 @@ fn held(row: &Row<'_>) -> rusqlite::Result<Held> {
         since: timestamp(2, row.get(2)?)?,
         closes: timestamp(3, row.get(3)?)?,
         next_poll: timestamp(4, row.get(4)?)?,
-        memory: Memory { was_quiet: row.get(5)?, drift: row.get(6)?, failures: row.get(7)? },
+        memory: Memory {
+            was_quiet: row.get(5)?,
+            drift: row.get(6)?,
+            failures: row.get(7)?,
+            act_after: instant(row, 8)?,
+        },
     })
 }

@@ -27,7 +27,7 @@ pub struct Interrupted {
     pub decided: bool,
     /// Whether its cancels are to be read back.
     pub verify: bool,
-    /// Whether its cancels make a debt, or add to one.
+    /// Whether its cancels make a debt, or add to one, and that is still owed.
     pub owes: bool,
 }
 
@@ -149,7 +149,8 @@ fn stand(
 fn adopt(tx: &Transaction<'_>, theirs: &str, ours: &str) -> rusqlite::Result<Vec<Interrupted>> {
     let sql = format!(
         "UPDATE runs SET owner = ?2 WHERE state = 'running' AND coalesce(owner, '') = ?1
-         RETURNING {RUN_COLUMNS}, decided, verify, restore_id IS NOT NULL AS owes"
+         RETURNING {RUN_COLUMNS}, decided, verify,
+            EXISTS (SELECT 1 FROM restores WHERE restores.restore_id = runs.restore_id AND restores.state = 'owed') AS owes"
     );
     let read = |row: &Row<'_>| {
         Ok(Interrupted {

@@ -1,5 +1,7 @@
 //! Debts: what was scheduled before it was cancelled, until it is put back.
 
+use std::time::Duration;
+
 use calloff_core::ids::{AccountName, BackupId, RestoreId, RunId};
 use calloff_core::restore::{Debt, DebtState, PreImage};
 use jiff::Timestamp;
@@ -8,10 +10,13 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::rows::{date, dated, instant, parsed, timestamp};
 use super::{Store, StoreError};
 
+/// How long a record is waited for that takes no writes, before anything is sent.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The columns that [`debt`] reads, in its order.
 const COLUMNS: &str =
     "restore_id, account, job, backup, rrule, status, scheduled_date, start_date, requester,
-     owed_since, due, state, tries, next_try, reason, restored, ended_at";
+     owed_since, due, state, tries, next_try, reason, restored, ended_at, reminded_at";
 
 /// A debt that a run is about to make.
 #[derive(Debug, Clone)]
@@ -39,6 +44,15 @@ pub struct Successor {
     pub is: BackupId,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// What a run owes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owed {
+    /// The debt.
+    pub restore_id: RestoreId,
+    /// Whether the run has made it; else it adds to it.
+    pub is_new: bool,
 }
 
 /// A debt that this process may pay: no other one does.
@@ -77,8 +91,8 @@ pub enum Settlement {
     Refused {
         /// Why.
         reason: String,
-        /// When it is tried again.
-        next_try: Timestamp,
+        /// When it is tried again; `None` if that stays as it was.
+        next_try: Option<Timestamp>,
     },
     /// Nothing: a stop came first.
     Stopped,
@@ -106,7 +120,8 @@ impl Store {
     async fn debts_where(&self, which: &'static str) -> Result<Vec<Debt>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM restores {which}"))?;
-            statement.query_map([], debt)?.collect()
+            let debts = statement.query_map([], debt)?;
+            debts.map(|debt| with_others(connection, debt?)).collect()
         })
         .await
     }
@@ -140,33 +155,51 @@ impl Store {
         let find = move |connection: &Connection| {
             let sql = format!("SELECT {COLUMNS}, owner FROM restores WHERE restore_id = ?1");
             let read = |row: &Row<'_>| Ok((debt(row)?, row.get::<_, Option<String>>("owner")?));
-            connection.query_row(&sql, [id.to_string()], read).optional()
+            let Some((debt, payer)) = connection.query_row(&sql, [id.to_string()], read).optional()? else {
+                return Ok(None);
+            };
+            let mut statement = connection.prepare(
+                "SELECT DISTINCT coalesce(owner, '') FROM runs WHERE restore_id = ?1 AND state = 'running'",
+            )?;
+            let adding = statement.query_map([id.to_string()], |row| row.get::<_, String>(0))?;
+            Ok(Some((with_others(connection, debt)?, payer, adding.collect::<rusqlite::Result<Vec<_>>>()?)))
         };
-        let Some((debt, payer)) = self.read(find).await? else { return Ok(ForPayment::Unknown) };
+        let Some((debt, payer, adding)) = self.read(find).await? else { return Ok(ForPayment::Unknown) };
         if debt.state != DebtState::Owed {
             return Ok(ForPayment::Ended(Box::new(debt)));
         }
-        let ours = self.shared.owner.id().to_owned();
-        let is_free = payer.as_ref().is_none_or(|payer| *payer == ours || self.shared.owner.has_ended(payer));
-        if !is_free {
+        if self.is_at_work(payer.as_deref()) {
             return Ok(ForPayment::Busy);
         }
+        // A run whose process has ended sends nothing. When it is taken up it finds what it owes paid, and looks again.
+        let ended: Vec<String> =
+            adding.into_iter().filter(|owner| self.shared.owner.has_ended(owner)).collect();
+        let ended = serde_json::to_string(&ended).unwrap_or_default();
+        let ours = self.shared.owner.id().to_owned();
         let take = move |tx: &Transaction<'_>| {
             tx.query_row(
                 "UPDATE restores SET owner = ?2
                  WHERE restore_id = ?1 AND state = 'owed' AND owner IS ?3
-                   AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.restore_id = ?1 AND runs.state = 'running')
+                   AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.restore_id = ?1 AND runs.state = 'running'
+                                   AND coalesce(runs.owner, '') NOT IN (SELECT value FROM json_each(?4)))
                  RETURNING changes",
-                params![id.to_string(), ours, payer],
+                params![id.to_string(), ours, payer, ended],
                 |row| row.get(0),
             )
             .optional()
         };
-        let taken: Option<u32> = self.shared.writer.write(take).await?;
+        // Nothing has been sent yet: it can wait for a record that takes writes.
+        let taken = tokio::time::timeout(PATIENCE, self.shared.writer.write(take)).await;
+        let taken: Option<u32> = taken.map_err(|_| StoreError::Busy)??;
         Ok(match taken {
             Some(changes) => ForPayment::Ours(Box::new(Payable { debt, changes })),
             None => ForPayment::Busy,
         })
+    }
+
+    /// Whether another process that lives is paying a debt.
+    fn is_at_work(&self, payer: Option<&str>) -> bool {
+        payer.is_some_and(|payer| payer != self.shared.owner.id() && !self.shared.owner.has_ended(payer))
     }
 
     /// Records what came of a try to pay; says whether the debt stands so now. It does not if a person has waived it
@@ -197,9 +230,10 @@ impl Store {
                     ],
                 )?,
                 Settlement::Refused { reason, next_try } => tx.execute(
-                    "UPDATE restores SET tries = tries + 1, reason = ?2, next_try = ?3
+                    "UPDATE restores SET reason = ?2, tries = tries + (?3 IS NOT NULL), next_try = coalesce(?3, next_try),
+                                         reminded_at = coalesce(reminded_at, ?4)
                      WHERE restore_id = ?1 AND state = 'owed'",
-                    params![id, reason, next_try.as_millisecond()],
+                    params![id, reason, next_try.map(Timestamp::as_millisecond), now.as_millisecond()],
                 )?,
                 Settlement::Stopped => 1,
             };
@@ -209,54 +243,54 @@ impl Store {
         self.shared.writer.write(write).await
     }
 
-    /// Records that a schedule is not to be put back; gives the debt as it was before, if there is one of that ID.
+    /// Records that a schedule is not to be put back.
     ///
     /// # Errors
     ///
-    /// If the record refuses it for good, or is closed.
+    /// If the record can't be read, refuses it for good, takes no writes for some time, or is closed.
     pub async fn waive(
         &self,
         id: RestoreId,
         reason: String,
         now: Timestamp,
-    ) -> Result<Option<Debt>, StoreError> {
-        let write = move |tx: &Transaction<'_>| {
-            let sql = format!("SELECT {COLUMNS} FROM restores WHERE restore_id = ?1");
-            let before = tx.query_row(&sql, [id.to_string()], debt).optional()?;
-            tx.execute(
-                "UPDATE restores SET state = 'waived', reason = ?2, ended_at = ?3, next_try = NULL
-                 WHERE restore_id = ?1 AND state = 'owed'",
-                params![id.to_string(), reason, now.as_millisecond()],
-            )?;
-            Ok(before)
-        };
-        self.shared.writer.write(write).await
+    ) -> Result<ForPayment, StoreError> {
+        // Whoever pays it must have ended, or what is said here may not be so.
+        let taken = self.take_for_payment(id).await?;
+        if let ForPayment::Ours(payable) = &taken {
+            let (id, changes) = (id.to_string(), payable.changes);
+            let write = move |tx: &Transaction<'_>| {
+                tx.execute(
+                    "UPDATE restores SET state = 'waived', reason = ?2, ended_at = ?3, next_try = NULL, owner = NULL
+                     WHERE restore_id = ?1 AND state = 'owed' AND changes = ?4",
+                    params![id, reason, now.as_millisecond(), changes],
+                )
+            };
+            let written = tokio::time::timeout(PATIENCE, self.shared.writer.write(write)).await;
+            if written.map_err(|_| StoreError::Busy)?? == 0 {
+                return Ok(ForPayment::Busy);
+            }
+        }
+        Ok(taken)
     }
 
-    /// Says whether an overdue debt is to be spoken of again, and notes that it is.
+    /// Notes that a debt was spoken of.
     ///
     /// # Errors
     ///
     /// If the record refuses it for good, or is closed.
-    pub async fn remind(&self, id: RestoreId, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn reminded(&self, id: RestoreId, now: Timestamp) -> Result<(), StoreError> {
         let write = move |tx: &Transaction<'_>| {
             tx.execute(
-                "UPDATE restores SET reminded_at = ?2
-                 WHERE restore_id = ?1 AND state = 'owed'
-                   AND (reminded_at IS NULL OR reminded_at <= ?2 - ?3 OR reminded_at > ?2)",
-                params![
-                    id.to_string(),
-                    now.as_millisecond(),
-                    i64::try_from(calloff_core::restore::REMINDER.as_millis()).unwrap_or(i64::MAX)
-                ],
+                "UPDATE restores SET reminded_at = ?2 WHERE restore_id = ?1",
+                params![id.to_string(), now.as_millisecond()],
             )
         };
-        Ok(self.shared.writer.write(write).await? > 0)
+        self.shared.writer.write(write).await.map(drop)
     }
 }
 
-/// Makes a run's debt, or has it add to the one that the account has; gives its ID.
-pub(super) fn owe(tx: &Transaction<'_>, run: RunId, new: &NewDebt) -> rusqlite::Result<RestoreId> {
+/// Makes a run's debt, or has it add to the one that the account has.
+pub(super) fn owe(tx: &Transaction<'_>, run: RunId, new: &NewDebt) -> rusqlite::Result<Owed> {
     let added = tx
         .query_row(
             "UPDATE restores SET due = max(due, ?2), changes = changes + 1
@@ -265,10 +299,27 @@ pub(super) fn owe(tx: &Transaction<'_>, run: RunId, new: &NewDebt) -> rusqlite::
             |row| parsed(row, 0, |text| RestoreId::parse(text).ok()),
         )
         .optional()?;
-    let id = if let Some(id) = added {
-        id
+    let PreImage { backup, rrule, status, scheduled_date, start_date, requester } = &new.pre_image;
+    let (scheduled_date, start_date) = (date(scheduled_date.as_ref()), date(start_date.as_ref()));
+    let run = run.to_string();
+    let owed = if let Some(restore_id) = added {
+        tx.execute(
+            "INSERT INTO restores_also (restore_id, backup, rrule, status, scheduled_date, start_date, requester, run_id)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM restores WHERE restore_id = ?1 AND backup <> ?2
+             ON CONFLICT DO NOTHING",
+            params![
+                restore_id.to_string(),
+                backup.as_str(),
+                rrule,
+                status,
+                scheduled_date,
+                start_date,
+                requester,
+                run
+            ],
+        )?;
+        Owed { restore_id, is_new: false }
     } else {
-        let PreImage { backup, rrule, status, scheduled_date, start_date, requester } = &new.pre_image;
         tx.execute(
             "INSERT INTO restores (restore_id, account, job, backup, rrule, status, scheduled_date, start_date,
                                    requester, owed_since, due, state, confirmed, changes)
@@ -280,20 +331,20 @@ pub(super) fn owe(tx: &Transaction<'_>, run: RunId, new: &NewDebt) -> rusqlite::
                 backup.as_str(),
                 rrule,
                 status,
-                date(scheduled_date.as_ref()),
-                date(start_date.as_ref()),
+                scheduled_date,
+                start_date,
                 requester,
                 new.now.as_millisecond(),
                 new.due.as_millisecond(),
             ],
         )?;
-        new.restore_id
+        Owed { restore_id: new.restore_id, is_new: true }
     };
     tx.execute(
         "UPDATE runs SET restore_id = ?2 WHERE run_id = ?1",
-        params![run.to_string(), id.to_string()],
+        params![run, owed.restore_id.to_string()],
     )?;
-    Ok(id)
+    Ok(owed)
 }
 
 /// Notes that a run's cancel has ended what its debt is for, or may have.
@@ -305,32 +356,64 @@ pub(super) fn confirm(tx: &Transaction<'_>, run: RunId) -> rusqlite::Result<()> 
     .map(drop)
 }
 
-/// Takes back the debt of a run whose targets have all ended, if neither it nor another one has stopped anything.
-pub(super) fn dismiss(tx: &Transaction<'_>, run: RunId) -> rusqlite::Result<()> {
+/// Takes back what a run owes whose targets have all ended, if no cancel of ours has stopped anything: neither its own,
+/// nor that of a run which was there at the same time, be it of a job that restores or not.
+pub(super) fn review(tx: &Transaction<'_>, run: RunId) -> rusqlite::Result<()> {
+    let run = run.to_string();
+    tx.prepare_cached(
+        "UPDATE restores SET confirmed = 1
+         WHERE restore_id = (SELECT restore_id FROM runs WHERE run_id = ?1) AND confirmed = 0
+           AND EXISTS (SELECT 1 FROM runs other JOIN targets USING (run_id)
+                       WHERE other.recorded_at >= restores.owed_since - 3600000 AND other.run_id <> ?1
+                         AND other.account = restores.account AND targets.backup = restores.backup
+                         AND (targets.outcome IS NULL OR targets.outcome IN ('cancelled', 'contradicted', 'exhausted')))",
+    )?
+    .execute([&run])?;
     tx.prepare_cached(
         "DELETE FROM restores
          WHERE restore_id = (SELECT restore_id FROM runs WHERE run_id = ?1) AND state = 'owed' AND confirmed = 0
            AND NOT EXISTS (SELECT 1 FROM runs other
                            WHERE other.restore_id = restores.restore_id AND other.pending > 0)",
     )?
-    .execute([run.to_string()])
+    .execute([&run])
     .map(drop)
 }
 
+/// Forgets what a run would have cancelled besides, had its cancel stopped anything.
+pub(super) fn forget_other(tx: &Transaction<'_>, run: RunId) -> rusqlite::Result<()> {
+    tx.prepare_cached("DELETE FROM restores_also WHERE run_id = ?1")?.execute([run.to_string()]).map(drop)
+}
+
+/// A debt with what was cancelled besides.
+fn with_others(connection: &Connection, debt: Debt) -> rusqlite::Result<Debt> {
+    let mut statement = connection.prepare_cached(
+        "SELECT backup, rrule, status, scheduled_date, start_date, requester FROM restores_also
+         WHERE restore_id = ?1 ORDER BY backup",
+    )?;
+    let also = statement.query_map([debt.restore_id.to_string()], |row| pre_image(row, 0))?;
+    Ok(Debt { also: also.collect::<rusqlite::Result<_>>()?, ..debt })
+}
+
+/// Reads what was scheduled from the columns from `first` on.
+fn pre_image(row: &Row<'_>, first: usize) -> rusqlite::Result<PreImage> {
+    Ok(PreImage {
+        backup: parsed(row, first, |text| BackupId::parse(text).ok())?,
+        rrule: row.get(first + 1)?,
+        status: row.get(first + 2)?,
+        scheduled_date: dated(row, first + 3)?,
+        start_date: dated(row, first + 4)?,
+        requester: row.get(first + 5)?,
+    })
+}
+
+/// Reads a debt, without what was cancelled besides.
 fn debt(row: &Row<'_>) -> rusqlite::Result<Debt> {
-    let id = |index| parsed(row, index, |text| BackupId::parse(text).ok());
     Ok(Debt {
         restore_id: parsed(row, 0, |text| RestoreId::parse(text).ok())?,
         account: parsed(row, 1, |text| AccountName::parse(text).ok())?,
         job: row.get(2)?,
-        pre_image: PreImage {
-            backup: id(3)?,
-            rrule: row.get(4)?,
-            status: row.get(5)?,
-            scheduled_date: dated(row, 6)?,
-            start_date: dated(row, 7)?,
-            requester: row.get(8)?,
-        },
+        pre_image: pre_image(row, 3)?,
+        also: Vec::new(),
         owed_since: timestamp(9, row.get(9)?)?,
         due: timestamp(10, row.get(10)?)?,
         state: parsed(row, 11, DebtState::parse)?,
@@ -339,5 +422,6 @@ fn debt(row: &Row<'_>) -> rusqlite::Result<Debt> {
         reason: row.get(14)?,
         restored: row.get::<_, Option<String>>(15)?.and_then(|text| BackupId::parse(&text).ok()),
         ended_at: instant(row, 16)?,
+        reminded_at: instant(row, 17)?,
     })
 }

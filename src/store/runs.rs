@@ -2,13 +2,13 @@
 
 use calloff_core::agenda;
 use calloff_core::hold::Held;
-use calloff_core::ids::{AccountName, BackupId, BackupRef, JobName, RestoreId, RunId};
+use calloff_core::ids::{AccountName, BackupId, BackupRef, JobName, RunId};
 use calloff_core::outcome::{self, Outcome};
 use calloff_core::run::{RunState, Target, Trigger};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::restores::NewDebt;
+use super::restores::{NewDebt, Owed};
 use super::{Store, StoreError, holds, pauses, restores};
 
 /// A run that is about to begin.
@@ -68,6 +68,8 @@ pub struct Claim {
     pub missed: Option<Missed>,
     /// What is run.
     pub run: Option<NewRun>,
+    /// The hold that this begins, whatever becomes of the run.
+    pub hold: Option<Held>,
     /// The present instant.
     pub now: Timestamp,
 }
@@ -114,15 +116,13 @@ pub struct Decision {
     pub current: Option<BackupId>,
     /// What its cancel will owe.
     pub debt: Option<NewDebt>,
-    /// The hold that it begins.
-    pub hold: Option<Held>,
 }
 
 /// What became of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decided {
-    /// It is on record; the debt that the run makes or adds to has this ID.
-    OnRecord(Option<RestoreId>),
+    /// It is on record, with what the run owes.
+    OnRecord(Option<Owed>),
     /// The run is not on record: its claim came too late.
     NoSuchRun,
 }
@@ -156,14 +156,19 @@ impl Store {
         self.shared.writer.write(move |tx| try_claim(tx, &claim, &owner)).await
     }
 
-    /// Begins a run that a person set off.
+    /// Begins a run that no schedule has set off, and the hold that it begins.
     ///
     /// # Errors
     ///
     /// If the record refuses it for good, or is closed.
-    pub async fn begin(&self, run: NewRun) -> Result<(), StoreError> {
+    pub async fn begin(&self, run: NewRun, hold: Option<Held>) -> Result<(), StoreError> {
         let owner = self.shared.owner.id().to_owned();
-        let begun = move |tx: &Transaction<'_>| insert_run(tx, &run, run.started_at, &owner).map(drop);
+        let begun = move |tx: &Transaction<'_>| {
+            if let Some(held) = &hold {
+                holds::begin(tx, held)?;
+            }
+            insert_run(tx, &run, run.started_at, &owner).map(drop)
+        };
         self.shared.writer.write(begun).await
     }
 
@@ -184,7 +189,7 @@ impl Store {
     pub async fn decided(&self, run: RunId, decision: Decision) -> Result<Decided, StoreError> {
         let write = move |tx: &Transaction<'_>| {
             let run_id = run.to_string();
-            let Decision { current, debt, hold } = &decision;
+            let Decision { current, debt } = &decision;
             let known = tx.execute("UPDATE runs SET decided = 1 WHERE run_id = ?1", [&run_id])?;
             if known == 0 {
                 return Ok(Decided::NoSuchRun);
@@ -195,22 +200,10 @@ impl Store {
                     params![run_id, id.as_str(), BackupRef::Current.as_str()],
                 )?;
             }
-            if let Some(held) = hold {
-                holds::begin(tx, held)?;
-            }
             let debt = debt.as_ref().map(|debt| restores::owe(tx, run, debt)).transpose()?;
             Ok(Decided::OnRecord(debt))
         };
         self.shared.writer.write(write).await
-    }
-
-    /// Begins to hold a window, though nothing was decided: the looks that follow may tell more.
-    ///
-    /// # Errors
-    ///
-    /// If the record refuses it for good, or is closed.
-    pub async fn hold(&self, held: Held) -> Result<(), StoreError> {
-        self.shared.writer.write(move |tx| holds::begin(tx, &held)).await
     }
 
     /// Records how some of a run's targets ended. With the last of them the run ends, unless it is to be kept open
@@ -239,9 +232,11 @@ impl Store {
             }
             if endings.iter().any(|ending| ending.stopped == Some(true)) {
                 restores::confirm(tx, run)?;
+            } else if pending == Some(0) && endings.iter().any(|ending| ending.stopped == Some(false)) {
+                restores::forget_other(tx, run)?;
             }
             if pending == Some(0) && endings.iter().any(|ending| ending.stopped.is_some()) {
-                restores::dismiss(tx, run)?;
+                restores::review(tx, run)?;
             }
             match pending {
                 Some(0) if !keep_open => end_run(tx, run, now).map(Written::LastOfRun),
@@ -310,6 +305,9 @@ fn try_claim(tx: &Transaction<'_>, claim: &Claim, owner: &str) -> rusqlite::Resu
     }
     tx.prepare_cached("UPDATE jobs SET cursor = ?2 WHERE job = ?1")?
         .execute(params![job, claim.to.as_millisecond()])?;
+    if let Some(held) = &claim.hold {
+        holds::begin(tx, held)?;
+    }
     if let Some(missed) = &claim.missed {
         insert_missed(tx, job, missed, claim.now)?;
     }

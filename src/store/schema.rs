@@ -131,11 +131,23 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE UNIQUE INDEX restores_owed ON restores (account) WHERE state = 'owed';
     CREATE INDEX restores_by_end ON restores (ended_at) WHERE restored IS NOT NULL;
+    -- What was cancelled besides, while a debt was owed.
+    CREATE TABLE restores_also (
+        restore_id     TEXT NOT NULL REFERENCES restores ON DELETE CASCADE,
+        backup         TEXT NOT NULL,
+        rrule          TEXT NOT NULL,
+        status         TEXT,
+        scheduled_date TEXT,
+        start_date     TEXT,
+        requester      TEXT,
+        run_id         TEXT NOT NULL,           -- whose cancel it was
+        PRIMARY KEY (restore_id, backup)
+    ) STRICT, WITHOUT ROWID;
     -- The debt that the run makes, or adds to.
     ALTER TABLE runs ADD COLUMN restore_id TEXT;
     CREATE INDEX runs_by_restore ON runs (restore_id) WHERE restore_id IS NOT NULL;
 
-    -- Windows in which a run has acted, and which are held since.
+    -- Windows in which a job was due, and which are held since.
     CREATE TABLE holds (
         job            TEXT PRIMARY KEY,
         account        TEXT NOT NULL,
@@ -144,7 +156,8 @@ const MIGRATIONS: &[&str] = &[
         next_poll      INTEGER NOT NULL,
         was_quiet      INTEGER NOT NULL,
         drift          TEXT,
-        failures       INTEGER NOT NULL
+        failures       INTEGER NOT NULL,
+        act_after      INTEGER
     ) STRICT, WITHOUT ROWID;
 ",
 ];

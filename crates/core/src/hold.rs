@@ -36,8 +36,10 @@ pub struct Memory {
     pub was_quiet: bool,
     /// The drift that was last put on record and is still there, by its [`Drift::key`].
     pub drift: Option<String>,
-    /// Looks in a row that have failed, or at which the drift could not be stopped.
+    /// Looks in a row that have failed, or at which the drift could not be stopped for good.
     pub failures: u32,
+    /// Not before this instant is the same drift acted on again.
+    pub act_after: Option<Timestamp>,
 }
 
 /// Where a hold stands.
@@ -45,7 +47,9 @@ pub struct Memory {
 pub enum Standing {
     /// The account is looked at at this instant.
     PollAt(Timestamp),
-    /// It is over: the window has closed, or the job holds nothing any more.
+    /// Nothing is done before this instant: the job's file is away, or says that it holds nothing. It may come back.
+    DormantUntil(Timestamp),
+    /// It is over: the window has closed.
     Over,
 }
 
@@ -53,20 +57,38 @@ pub enum Standing {
 #[must_use]
 pub fn standing(held: &Held, job: Option<&Job>, now: Timestamp) -> Standing {
     let job = job.filter(|job| job.enabled && job.account == held.account);
-    let Some((job, policy)) = job.and_then(|job| Some((job, job.hold?))) else { return Standing::Over };
-    // The clock was set back, and the window is not open yet: it will be.
+    let Some((job, policy)) = job.and_then(|job| Some((job, job.hold?))) else {
+        return if now < held.closes { Standing::DormantUntil(held.closes) } else { Standing::Over };
+    };
     let is_open = job.when.window.as_ref().is_some_and(|named| named.window.contains(now));
-    if !is_open && now >= held.since {
+    if !is_open && !restore::is_just_before(now, held.since) {
         return Standing::Over;
     }
     // However far ahead the clock was when the last look was made.
-    Standing::PollAt(held.next_poll.min(later(now, pause(policy.poll, held.memory.failures))))
+    let is_plausible = held.next_poll <= later(now, pause(policy.poll, held.memory.failures));
+    Standing::PollAt(if is_plausible { held.next_poll } else { now })
 }
 
-/// The pause before the next look: as long as the file says, and longer after failures.
+/// The longest that looks which fail are put off, if the file does not say longer: what is scheduled meanwhile must
+/// not go unseen.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
+/// The pause before the next look: as long as the file says, and somewhat longer after failures.
 #[must_use]
 pub fn pause(poll: Duration, failures: u32) -> Duration {
-    if failures == 0 { poll } else { poll.max(restore::pause_after(failures)) }
+    if failures == 0 { poll } else { poll.max(restore::pause_after(failures).min(LONGEST_PAUSE)) }
+}
+
+/// What is kept of a drift that was acted on and may still be there: it is left alone for some time, ever longer.
+#[must_use]
+pub fn acted_in_vain(drift: Drift, memory: &Memory, now: Timestamp) -> Memory {
+    let failures = memory.failures.saturating_add(1);
+    Memory {
+        was_quiet: memory.was_quiet,
+        drift: Some(drift.key),
+        failures,
+        act_after: Some(later(now, restore::pause_after(failures))),
+    }
 }
 
 fn later(now: Timestamp, by: Duration) -> Timestamp {
@@ -120,8 +142,19 @@ pub enum Response {
 
 /// Decides what is done about a drift; `course` is what the job's conditions say of it.
 #[must_use]
-pub fn respond(drift: &Drift, on_drift: OnDrift, course: &Course, memory: &Memory) -> Response {
+pub fn respond(
+    drift: &Drift,
+    on_drift: OnDrift,
+    course: &Course,
+    memory: &Memory,
+    now: Timestamp,
+) -> Response {
     let is_known = memory.drift.as_ref() == Some(&drift.key);
+    // However far ahead the clock was when that was set.
+    let waits = |until: Timestamp| until > now && until <= later(now, restore::pause_after(u32::MAX));
+    if is_known && memory.act_after.is_some_and(waits) {
+        return Response::Nothing;
+    }
     match (on_drift, course) {
         (OnDrift::Cancel, Course::Cancel(_)) => Response::Run,
         (OnDrift::Cancel, Course::End(End { outcome, .. })) if *outcome != Outcome::Skipped && !is_known => {
@@ -178,17 +211,20 @@ mod tests {
         let hold = job("hold.poll = \"10m\"");
         let other = Job { account: "globex".parse().unwrap(), ..hold.clone() };
         let poll_at = |at| Standing::PollAt(ts(at));
+        let dormant = Standing::DormantUntil(ts(CLOSES));
         #[rustfmt::skip]
         let table = [
             (Some(&hold),                        NOW,                    poll_at("2026-11-27T19:05:00Z"), "open"),
             (Some(&hold),                        "2026-11-27T20:00:00Z", poll_at("2026-11-27T19:05:00Z"), "overdue"),
             (Some(&hold),                        CLOSES,                 Standing::Over,                  "closed"),
-            (Some(&hold),                        "2026-11-27T18:30:00Z", poll_at("2026-11-27T18:40:00Z"), "the clock was ahead at the last look"),
-            (Some(&hold),                        "2026-11-27T17:00:00Z", poll_at("2026-11-27T17:10:00Z"), "set back to before it opens"),
-            (Some(&job("")),                     NOW,                    Standing::Over,                  "it holds nothing any more"),
-            (Some(&job("enabled = false\nhold = {}")), NOW,              Standing::Over,                  "it is switched off"),
-            (Some(&other),                       NOW,                    Standing::Over,                  "it is another account's by now"),
-            (None,                               NOW,                    Standing::Over,                  "its file is gone"),
+            (Some(&hold),                        "2026-11-27T18:30:00Z", poll_at("2026-11-27T18:30:00Z"), "the clock was ahead at the last look"),
+            (Some(&hold),                        "2026-11-27T17:30:00Z", poll_at("2026-11-27T17:30:00Z"), "set back to before it opens"),
+            (Some(&hold),                        "2026-11-19T12:00:00Z", Standing::Over,                  "begun while the clock was days ahead"),
+            (Some(&job("")),                     NOW,                    dormant,                         "it holds nothing any more"),
+            (Some(&job("enabled = false\nhold = {}")), NOW,              dormant,                         "it is switched off"),
+            (Some(&other),                       NOW,                    dormant,                         "it is another account's by now"),
+            (None,                               NOW,                    dormant,                         "its file is gone, perhaps for a moment"),
+            (None,                               CLOSES,                 Standing::Over,                  "its file is gone, and its window would have closed"),
         ];
         for (job, now, want, why) in table {
             assert_eq!(standing(&held("2026-11-27T19:05:00Z"), job, ts(now)), want, "{why}");
@@ -196,11 +232,11 @@ mod tests {
     }
 
     #[test]
-    fn looks_that_fail_are_repeated_ever_later() {
+    fn looks_that_fail_are_repeated_somewhat_later() {
         let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
         let secs = |poll, failures| pause(poll, failures).as_secs();
-        assert_eq!([secs(second, 0), secs(second, 1), secs(second, 3)], [1, 60, 240]);
-        assert_eq!([secs(hour, 0), secs(hour, 1), secs(hour, 20)], [3600, 3600, 21_600]);
+        assert_eq!([secs(second, 0), secs(second, 1), secs(second, 3), secs(second, 30)], [1, 60, 240, 300]);
+        assert_eq!([secs(hour, 0), secs(hour, 1), secs(hour, 20)], [3600; 3]);
     }
 
     fn live(id: &str, status: &str, start: &str) -> LiveBackup {
@@ -245,6 +281,9 @@ mod tests {
         let new = Drift { key: "new".into(), what: String::new() };
         let known = Memory { drift: Some("new".into()), ..Memory::default() };
         let unknown = Memory { drift: Some("old".into()), ..Memory::default() };
+        let acted = |after: &str| Memory { act_after: Some(ts(after)), ..known.clone() };
+        let (tried, long_ago) = (acted("2026-11-27T19:01:00Z"), acted("2026-11-27T18:59:00Z"));
+        let ahead = acted("2026-11-29T19:00:00Z");
         let cancel = Course::Cancel(None);
         let end = |outcome| Course::End(End::without(outcome, "why".into()));
         let record = |reason: &str| Response::Record(reason.to_owned());
@@ -259,10 +298,13 @@ mod tests {
             (stop,   end(Outcome::Skipped),      &known,   Response::Nothing,                      "that is on record"),
             (stop,   Course::Untold("x".into()), &unknown, Response::Nothing,                      "the next look may tell"),
             (report, cancel.clone(),             &unknown, record("it is left alone (`on_drift = \"report\"`)"), "as the file says"),
-            (report, cancel,                     &known,   Response::Nothing,                      "once"),
+            (report, cancel.clone(),             &known,   Response::Nothing,                      "once"),
+            (stop,   cancel.clone(),             &tried,   Response::Nothing,                      "it was just tried"),
+            (stop,   cancel.clone(),             &long_ago, Response::Run,                         "it was tried some time ago"),
+            (stop,   cancel,                     &ahead,   Response::Run,                          "the clock was ahead then"),
         ];
         for (on_drift, course, memory, want, why) in table {
-            assert_eq!(respond(&new, on_drift, &course, memory), want, "{why}");
+            assert_eq!(respond(&new, on_drift, &course, memory, ts(NOW)), want, "{why}");
         }
     }
 }

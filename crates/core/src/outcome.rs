@@ -112,6 +112,19 @@ pub fn judge_cancel(reply: &Reply) -> Verdict<Outcome> {
     })
 }
 
+/// Whether a call may have had its effect though its reply does not say so: no whole answer, a server's error, or a 2xx
+/// that does not say SUCCESS. What Zoho refuses it has not done.
+#[must_use]
+pub fn is_in_doubt(reply: &Reply) -> bool {
+    match reply {
+        Reply::Fault(_) => true,
+        Reply::Answer(answer) => match answer.status {
+            200..=299 => answer.code.as_deref() != Some("SUCCESS"),
+            status => (500..=599).contains(&status),
+        },
+    }
+}
+
 /// How an attempt to schedule a backup ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scheduling {
@@ -326,6 +339,29 @@ mod tests {
             assert_eq!(judge_schedule(&reply), want, "{why}: {reply:?}");
         }
         assert_eq!(judge_schedule(&Reply::Fault("reset".into())), Verdict::Transient(None));
+    }
+
+    #[test]
+    fn what_zoho_refuses_it_has_not_done() {
+        #[rustfmt::skip]
+        let table = [
+            (200, "SUCCESS",           false, "it says so"),
+            (200, "",                  true,  "it says nothing"),
+            (400, "ALREADY_CANCELLED", false, "refused"),
+            (401, "INVALID_TOKEN",     false, "refused"),
+            (429, "TOO_MANY_REQUESTS", false, "refused"),
+            (500, "INTERNAL_ERROR",    true,  "who knows"),
+            (502, "",                  true,  "a gateway's word"),
+        ];
+        for (status, code, want, why) in table {
+            let code = (!code.is_empty()).then(|| code.to_owned());
+            assert_eq!(
+                is_in_doubt(&Reply::Answer(Answer { status, code, ..Answer::default() })),
+                want,
+                "{why}"
+            );
+        }
+        assert!(is_in_doubt(&Reply::Fault("reset".into())));
     }
 
     #[test]

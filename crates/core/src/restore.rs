@@ -32,8 +32,14 @@ const FIRST_PAUSE: Duration = Duration::from_mins(1);
 /// The longest pause between two tries to pay.
 const LONGEST_PAUSE: Duration = Duration::from_hours(6);
 
+/// A clock is set back by no more than this; what was recorded for longer after now was recorded while it was ahead.
+const SET_BACK: SignedDuration = SignedDuration::from_hours(1);
+
+/// A debt that has not even been tried so long after its window has closed is overdue.
+const OVERDUE: SignedDuration = SignedDuration::from_hours(1);
+
 /// How often a debt that is overdue is spoken of again.
-pub const REMINDER: Duration = Duration::from_hours(24);
+pub const REMINDER: SignedDuration = SignedDuration::from_hours(24);
 
 /// A recurring schedule as it was before a cancel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +71,12 @@ impl PreImage {
             requester: live.requester.clone(),
         })
     }
+
+    /// It in a few words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        named(Some(&self.backup), self.status.as_deref(), Some(&self.rrule), self.requester.as_deref())
+    }
 }
 
 /// A schedule that is owed, or was.
@@ -78,6 +90,8 @@ pub struct Debt {
     pub job: String,
     /// What is owed.
     pub pre_image: PreImage,
+    /// What was cancelled besides, while this was owed: it is not put back.
+    pub also: Vec<PreImage>,
     /// Since when.
     pub owed_since: Timestamp,
     /// When the window closes, as it was known at the last cancel.
@@ -94,6 +108,24 @@ pub struct Debt {
     pub restored: Option<BackupId>,
     /// When it was paid or waived.
     pub ended_at: Option<Timestamp>,
+    /// When it was last spoken of.
+    pub reminded_at: Option<Timestamp>,
+}
+
+impl Debt {
+    /// Whether a cancel of this backup is part of what made the debt. What Zoho shows of it may be from before that.
+    #[must_use]
+    pub fn has_cancelled(&self, id: Option<&BackupId>) -> bool {
+        std::iter::once(&self.pre_image).chain(&self.also).any(|cancelled| Some(&cancelled.backup) == id)
+    }
+
+    /// The other schedules that were cancelled while this was owed, for people; `None` if there were none.
+    #[must_use]
+    pub fn others(&self) -> Option<String> {
+        let others = self.also.iter().filter(|other| !is_same_rule(&other.rrule, &self.pre_image.rrule));
+        let others: Vec<String> = others.map(PreImage::describe).collect();
+        (!others.is_empty()).then(|| others.join("; "))
+    }
 }
 
 /// When a debt is to be paid.
@@ -120,12 +152,6 @@ pub fn payment<'a>(
     jobs: impl IntoIterator<Item = &'a Job>,
     now: Timestamp,
 ) -> Payment {
-    if !has_account {
-        return Payment::ByHand(format!(
-            "orphaned: the account `{}` is not configured any more",
-            debt.account
-        ));
-    }
     let (mut own, mut closes) = (None, None);
     for job in jobs.into_iter().filter(|job| job.account == debt.account) {
         let is_own = job.name.as_str() == debt.job;
@@ -138,6 +164,12 @@ pub fn payment<'a>(
         }
     }
     match own {
+        None if !has_account => {
+            return Payment::ByHand(format!(
+                "orphaned: the account `{}` is not configured any more",
+                debt.account
+            ));
+        }
         None => {
             return Payment::ByHand(format!(
                 "orphaned: there is no job `{}` any more that would say when to restore",
@@ -153,13 +185,32 @@ pub fn payment<'a>(
         return Payment::At(closes);
     }
     // The clock was set back: the window is not open any more only because it is not open yet.
-    if now < debt.owed_since {
+    if is_just_before(now, debt.owed_since) {
         return Payment::At(debt.due);
     }
     let longest = SignedDuration::try_from(LONGEST_PAUSE).unwrap_or(SignedDuration::MAX);
     match debt.next_try.filter(|next| *next > now && next.duration_since(now) <= longest) {
         Some(next) => Payment::At(next),
         None => Payment::Now,
+    }
+}
+
+/// Whether the clock stands before an instant that was recorded because it was set back since, and not because it was
+/// far ahead then.
+pub(crate) fn is_just_before(now: Timestamp, recorded: Timestamp) -> bool {
+    now < recorded && recorded.duration_since(now) <= SET_BACK
+}
+
+/// Why a debt is still there though its time has come; `None` if that is as it should be.
+#[must_use]
+pub fn overdue(debt: &Debt, payment: &Payment, now: Timestamp) -> Option<String> {
+    match payment {
+        Payment::ByHand(why) => Some(why.clone()),
+        Payment::Now | Payment::At(_) if debt.tries > 0 => debt.reason.clone(),
+        Payment::Now if debt.due.saturating_add(OVERDUE).is_ok_and(|late| late < now) => {
+            Some("it could not be tried yet".to_owned())
+        }
+        Payment::Now | Payment::At(_) => None,
     }
 }
 
@@ -188,18 +239,21 @@ pub fn hint(code: Option<&str>) -> Option<&'static str> {
     })
 }
 
-/// Whether a cancel that ended so may have been what stopped the backup. One that was sent by a process that was
-/// killed, or whose answer was lost, may have; one that Zoho refused at once has not.
+/// Whether a cancel that ended so may have been what stopped the backup. `is_in_doubt` is whether one of its attempts
+/// may have had its effect without saying so, `was_interrupted` whether a process that was killed may have sent one.
 #[must_use]
-pub fn may_have_stopped(outcome: Outcome, attempts: u32, was_interrupted: bool) -> bool {
+pub fn may_have_stopped(outcome: Outcome, is_in_doubt: bool, was_interrupted: bool) -> bool {
     match outcome {
         Outcome::Cancelled | Outcome::Contradicted => true,
         // It runs, or was left alone: Zoho has shown it as not stopped.
-        Outcome::TooLate | Outcome::Skipped | Outcome::Missed => false,
-        Outcome::Exhausted => was_interrupted || attempts > 0,
-        Outcome::AlreadyCancelled | Outcome::NotFound | Outcome::Denied | Outcome::Rejected => {
-            was_interrupted || attempts > 1
-        }
+        Outcome::TooLate | Outcome::Skipped => false,
+        // This process has sent nothing; another one may have.
+        Outcome::Missed => was_interrupted,
+        Outcome::AlreadyCancelled
+        | Outcome::NotFound
+        | Outcome::Denied
+        | Outcome::Rejected
+        | Outcome::Exhausted => was_interrupted || is_in_doubt,
     }
 }
 
@@ -221,6 +275,8 @@ pub enum Found {
 pub fn find(rrule: &str, live: Option<&LiveBackup>, now: Timestamp) -> Found {
     let Some(backup) = live.filter(|backup| !backup.is_idle(now)) else { return Found::Nothing };
     match (&backup.rrule, backup.phase()) {
+        // A word that Zoho does not document may well mean that it is stopped: the call will tell.
+        (_, Phase::Unknown) => Found::Nothing,
         (Some(shown), _) if is_same_rule(shown, rrule) => Found::Same(backup.id.clone()),
         (None, Phase::Running) => Found::Running,
         _ => Found::Other(describe(backup)),
@@ -230,10 +286,20 @@ pub fn find(rrule: &str, live: Option<&LiveBackup>, now: Timestamp) -> Found {
 /// A backup in a few words, with who asked for it: that is whom to talk to.
 #[must_use]
 pub fn describe(backup: &LiveBackup) -> String {
-    let id = backup.id.as_ref().map_or("without an ID", BackupId::as_str);
-    let status = backup.status.as_deref().unwrap_or("without a status");
-    let rule = backup.rrule.as_deref().unwrap_or("no recurrence");
-    let requester = backup.requester.as_deref().unwrap_or("somebody whom Zoho does not name");
+    let LiveBackup { id, status, rrule, requester, .. } = backup;
+    named(id.as_ref(), status.as_deref(), rrule.as_deref(), requester.as_deref())
+}
+
+fn named(
+    id: Option<&BackupId>,
+    status: Option<&str>,
+    rrule: Option<&str>,
+    requester: Option<&str>,
+) -> String {
+    let id = id.map_or("without an ID", BackupId::as_str);
+    let status = status.unwrap_or("without a status");
+    let rule = rrule.unwrap_or("no recurrence");
+    let requester = requester.unwrap_or("somebody whom Zoho does not name");
     format!("backup {id} ({status}, {rule}), requested by {requester}")
 }
 
@@ -311,6 +377,7 @@ mod tests {
             account: "acme".parse().unwrap(),
             job: "freeze".to_owned(),
             pre_image: PreImage::of(&live("SCHEDULED", Some(RULE))).unwrap(),
+            also: vec![],
             owed_since: ts(OPENS),
             due: ts("2026-11-28T00:00:00Z"),
             state: DebtState::Owed,
@@ -319,6 +386,7 @@ mod tests {
             reason: None,
             restored: None,
             ended_at: None,
+            reminded_at: None,
         }
     }
 
@@ -339,7 +407,8 @@ mod tests {
             ("2026-11-28T00:00:00Z",     Some(import("")),                                Payment::Now,    "that one holds nothing"),
             ("2026-11-28T00:00:00Z",     Some(import("enabled = false\nhold = {}")),      Payment::Now,    "that one is switched off"),
             ("2026-11-28T00:00:00Z",     Some(job("other", "globex", "import", "hold = {}")), Payment::Now, "that is another account's"),
-            ("2026-11-27T17:00:00Z",     None,                                            closing,         "the clock was set back"),
+            ("2026-11-27T17:30:00Z",     None,                                            closing,         "the clock was set back"),
+            ("2026-10-30T12:00:00Z",     None,                                            Payment::Now,    "the clock was far ahead when it was recorded"),
         ];
         for (now, other, want, why) in table {
             let jobs = std::iter::once(&own).chain(&other);
@@ -363,7 +432,7 @@ mod tests {
         };
         assert!(by_hand(&[]).starts_with("orphaned: there is no job `freeze`"));
         assert!(by_hand(&[job("freeze", "acme", "freeze", "")]).contains("no `[restore]`"));
-        let away = payment(&debt(), false, [&job("freeze", "acme", "freeze", "restore = {}")], now);
+        let away = payment(&debt(), false, [], now);
         assert!(matches!(away, Payment::ByHand(why) if why.contains("not configured")));
         assert!(by_hand(&[job("freeze", "globex", "freeze", "restore = {}")]).contains("no job"));
     }
@@ -380,6 +449,27 @@ mod tests {
         assert_eq!(after("2026-11-28T00:01:00Z"), Payment::At(ts("2026-11-28T00:01:00Z")));
         assert_eq!(after("2026-11-27T23:59:00Z"), Payment::Now);
         assert_eq!(after("2027-11-28T00:00:00Z"), Payment::Now, "the clock was ahead then");
+    }
+
+    #[test]
+    fn a_debt_is_overdue_when_it_is_refused_or_not_even_tried() {
+        let now = ts("2026-11-28T02:00:00Z");
+        let refused = Debt { tries: 1, reason: Some("why".into()), ..debt() };
+        let late = Debt { due: ts("2026-11-28T00:30:00Z"), ..debt() };
+        let soon = Debt { due: ts("2026-11-28T01:30:00Z"), ..debt() };
+        let at = Payment::At(ts("2026-11-28T03:00:00Z"));
+        let orphaned = Payment::ByHand("orphaned".into());
+        #[rustfmt::skip]
+        let table = [
+            (&refused, &at,           Some("why"),                       "it waits for the next try"),
+            (&late,    &Payment::Now, Some("it could not be tried yet"), "an hour is long"),
+            (&soon,    &Payment::Now, None,                              "it is being paid"),
+            (&late,    &at,           None,                              "another window is open"),
+            (&soon,    &orphaned,     Some("orphaned"),                  "a person decides"),
+        ];
+        for (debt, payment, want, why) in table {
+            assert_eq!(overdue(debt, payment, now).as_deref(), want, "{why}");
+        }
     }
 
     #[test]
@@ -411,6 +501,7 @@ mod tests {
             (Some(live("COMPLETED", Some(RULE))),                   "Same",    "it has run, and will again"),
             (Some(live("STOPPED", Some(RULE))),                     "Nothing", "stopped, whatever dates it shows"),
             (Some(live("SCHEDULED", Some("FREQ=MONTHLY"))),         "Other",   "somebody's own"),
+            (Some(live("CANCELED", Some(RULE))),                    "Nothing", "a word that Zoho does not document"),
             (Some(live("SCHEDULED", None)),                         "Other",   "without a rule"),
             (Some(live("INPROGRESS", None)),                        "Running", "an immediate one"),
             (Some(LiveBackup { scheduled_date: None, ..live("COMPLETED", None) }), "Nothing", "over"),
@@ -441,20 +532,21 @@ mod tests {
         use Outcome::{AlreadyCancelled, Cancelled, Denied, Exhausted, Missed, TooLate};
         #[rustfmt::skip]
         let table = [
-            (Cancelled,        1, false, true,  "it has"),
-            (AlreadyCancelled, 1, false, false, "somebody else was faster"),
-            (AlreadyCancelled, 2, false, true,  "the first answer was lost"),
-            (AlreadyCancelled, 1, true,  true,  "the process before was killed after it had sent one"),
-            (TooLate,          3, true,  false, "it runs"),
-            (Denied,           1, false, false, "refused"),
-            (Denied,           2, false, true,  "the first may have got through"),
-            (Exhausted,        0, false, false, "none was sent"),
-            (Exhausted,        1, false, true,  "one was sent"),
-            (Exhausted,        0, true,  true,  "the process before may have sent one"),
-            (Missed,           0, false, false, "it was left alone"),
+            (Cancelled,        false, false, true,  "it has"),
+            (AlreadyCancelled, false, false, false, "somebody else was faster"),
+            (AlreadyCancelled, true,  false, true,  "the first answer was lost"),
+            (AlreadyCancelled, false, true,  true,  "the process before was killed after it had sent one"),
+            (TooLate,          true,  true,  false, "it runs"),
+            (Denied,           false, false, false, "refused"),
+            (Denied,           true,  false, true,  "the first may have got through"),
+            (Exhausted,        false, false, false, "none was sent, or each was refused"),
+            (Exhausted,        true,  false, true,  "one was sent, and not answered"),
+            (Exhausted,        false, true,  true,  "the process before may have sent one"),
+            (Missed,           false, false, false, "it was left alone"),
+            (Missed,           false, true,  true,  "perhaps not by the process before"),
         ];
-        for (outcome, attempts, interrupted, want, why) in table {
-            assert_eq!(may_have_stopped(outcome, attempts, interrupted), want, "{why}");
+        for (outcome, in_doubt, interrupted, want, why) in table {
+            assert_eq!(may_have_stopped(outcome, in_doubt, interrupted), want, "{why}");
         }
     }
 }

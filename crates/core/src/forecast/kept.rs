@@ -6,9 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::player::Player;
-use super::row::Foretold;
 use super::world::World;
-use crate::condition::{Permit, permit};
 use crate::config::{Hold, Job};
 use crate::course::{Course, Question};
 use crate::hold::{self, Held, Memory, Response};
@@ -123,12 +121,12 @@ impl<'p, 'a> Kept<'p, 'a> {
     }
 
     /// Takes over what a run leaves to be done.
-    pub(super) fn take_over(&mut self, place: usize, row: &Foretold<'_>, world: &mut World) {
-        let Player { job, pause, .. } = self.players[place];
+    pub(super) fn take_over(&mut self, place: usize, world: &mut World) {
+        let job = self.players[place].job;
         self.owe(job, world);
         let (Some(hold), Some(closes)) = (job.hold, closing(job, world.now)) else { return };
-        let is_paused = pause.is_some_and(|pause| pause.covers(row.occurrence, world.now));
-        if !is_paused && !matches!(permit(&row.conditions), Permit::Refused(_)) {
+        // One of the same window goes on as it is, whatever becomes of the run.
+        if self.holds.get(&place).is_none_or(|holding| holding.closes != closes) {
             let poll = world.now.saturating_add(hold.poll).unwrap_or(Timestamp::MAX);
             self.holds.insert(place, Holding::new(hold, poll, closes));
         }
@@ -145,6 +143,7 @@ impl<'p, 'a> Kept<'p, 'a> {
             account: job.account.clone(),
             job: job.name.as_str().to_owned(),
             pre_image,
+            also: Vec::new(),
             owed_since: now,
             due,
             state: DebtState::Owed,
@@ -153,6 +152,7 @@ impl<'p, 'a> Kept<'p, 'a> {
             reason: None,
             restored: None,
             ended_at: None,
+            reminded_at: None,
         };
         self.debt = Some((debt, Some(due)));
     }
@@ -171,7 +171,7 @@ impl<'p, 'a> Kept<'p, 'a> {
         let Some(drift) = hold::drift(world.live(), &memory, now) else { return };
         let question = Question { backups: &[BackupRef::Current], ..Question::of(job) };
         let course = question.answer(&world.facts, now);
-        match (hold::respond(&drift, holding.hold.on_drift, &course, &memory), course) {
+        match (hold::respond(&drift, holding.hold.on_drift, &course, &memory, now), course) {
             (Response::Run, Course::Cancel(Some(id))) => {
                 world.cancel(&id);
                 self.owe(job, world);

@@ -197,7 +197,7 @@ impl<'p, 'a> Play<'p, 'a> {
         let Reverse((fire_at, place, occurrence)) = self.coming.pop()?;
         let at = fire_at.max(self.world.now);
         let row = self.world.play(&self.players[place], Upcoming { occurrence, fire_at }, at);
-        self.kept.take_over(place, &row, &mut self.world);
+        self.kept.take_over(place, &mut self.world);
         self.line_up(place, occurrence);
         Some(row)
     }

@@ -158,9 +158,9 @@ fn a_backup_that_comes_back_while_its_window_is_held_is_cancelled() {
         ("hold.on_drift = \"report\"",                 daily,                  "",         "",         "it only reports"),
         ("enabled = false\nhold = {}",                 daily,                  "",         "",         "it is switched off"),
         ("hold = {}\nrestore = {}",                    "27 18:30, 30 18:30",   "28 18:30", "30 06:00", "what it cancels is owed"),
-        ("hold = {}\nwhen.status = [\"SCHEDULED\"]",   daily,                  "",         "",         "the run was refused"),
+        ("hold = {}\nwhen.status = [\"SCHEDULED\"]",   "27 18:30",             "28 18:30", "",         "the run was refused, and the look is not"),
         ("hold = {}\nwhen.status = [\"INPROGRESS\"]",  daily,                  "",         "",         "the look is refused"),
-        ("hold = {}\nwhen.last_good_backup_within = \"1h\"", daily,            "",         "",         "there was no good one at the run"),
+        ("hold = {}\nwhen.last_good_backup_within = \"1h\"", "27 18:30",       "28 18:30", "",         "there was no good one at the run, and is at the look"),
     ];
     for (rest, starts, prevented, restores, why) in table {
         let told = played(&[weekend(rest)], &facts, "2026-12-01T00:00:00Z");
@@ -185,7 +185,7 @@ fn a_paused_job_holds_nothing_meanwhile_and_a_hold_ends_with_its_window() {
     let (_, prevented) = paused("2026-11-27T19:05:00Z", "2026-11-28T12:00:00Z");
     assert_eq!(prevented, "28 18:30", "it goes on when the pause is over, not when something changes");
     let (_, prevented) = paused("2026-11-27T18:00:00Z", "2026-11-27T19:01:00Z");
-    assert_eq!(prevented, "05 18:30", "the run was skipped: only that of the week after begins a hold");
+    assert_eq!(prevented, "28 18:30", "the run was skipped, and the hold begun all the same");
 
     let once = job(
         "once",
@@ -273,6 +273,7 @@ fn debt() -> Debt {
         account: "acme".parse().unwrap(),
         job: "friday".to_owned(),
         pre_image: PreImage::of(&live).unwrap(),
+        also: vec![],
         owed_since: ts("2026-11-20T12:30:00Z"),
         due: ts("2026-11-21T00:00:00Z"),
         state: DebtState::Owed,
@@ -281,6 +282,7 @@ fn debt() -> Debt {
         reason: None,
         restored: None,
         ended_at: None,
+        reminded_at: None,
     }
 }
 
