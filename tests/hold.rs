@@ -10,7 +10,7 @@ use calloff_core::restore::DebtState;
 use calloff_core::run::{RunState, Trigger};
 use calloff_sim::Status;
 use jiff::{SignedDuration, Timestamp};
-use support::stage::{Stage, start};
+use support::stage::{Stage, start, within_the_hour};
 
 const RULE: &str = "RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=MO";
 
@@ -462,4 +462,274 @@ async fn a_pause_suspends_the_hold_and_not_the_restore() {
     assert_eq!(at[0], 1);
     assert!(at[1] >= 1500, "{at:?}");
     assert_eq!(only_debt(&stage).await.state, DebtState::Paid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_still_shows_what_was_cancelled_does_not_pay() {
+    for oddity in ["settles_after = \"2h\"", "shows_as = \"CANCELED\""] {
+        let stage = played(&weekly(oddity), "verify = false\n[restore]\n").await;
+        let debt = only_debt(&stage).await;
+        assert_eq!(debt.state, DebtState::Paid, "{oddity}: {debt:?}");
+        assert_eq!(posts(&stage), [(3600, "SUCCESS".to_owned())], "{oddity}");
+        own_rule_is_back(&stage);
+        assert_ne!(debt.restored.map(|id| id.to_string()).as_deref(), Some("42"), "{oddity}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_called_off_and_not_put_back_is_told() {
+    let stage = Stage::new(&weekly(""), &window("1h"));
+    somebody_schedules(&stage, 700, "43", "RRULE:FREQ=MONTHLY;INTERVAL=1;BYMONTHDAY=5");
+    let job = job(&stage, BOTH);
+    drop(stage.play(&[job], after(7200), || Duration::ZERO).await);
+    let reason = only_debt(&stage).await.reason.unwrap();
+    assert!(
+        reason.contains("not put back") && reason.contains("BYMONTHDAY=5") && reason.contains("Grace"),
+        "{reason}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_ends_when_another_window_opens() {
+    let windows = format!("{}[[windows.import]]\nopens = \"1 17 27 11 *\"\nlasts = \"2h\"\n", window("1h"));
+    let faults = "[accounts.acme.faults]\nschedule = [{ then = \"INTERNAL_ERROR\", times = 5 }]\n";
+    let stage = Stage::new(&weekly(faults), &windows);
+    let patient = job(&stage, "retry.initial_delay = \"20s\"\n[restore]\n");
+    let import = stage.job(
+        "import",
+        "backups = [\"current\"]\nschedule.at = \"2026-11-27T17:01:01Z\"\nwhen.window = \"import\"\n[restore]\n",
+    );
+    drop(stage.play(&[patient, import], after(5 * 3600), || Duration::ZERO).await);
+    let at: Vec<i64> = posts(&stage).into_iter().map(|(at, _)| at).collect();
+    assert!(at.iter().all(|at| *at < 3660 || *at >= 10_860), "none while the other one is open: {at:?}");
+    assert!(at.iter().any(|at| *at < 3660), "it was tried between the two: {at:?}");
+    assert_eq!(only_debt(&stage).await.state, DebtState::Paid);
+    own_rule_is_back(&stage);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_goes_on_though_the_record_takes_no_writes() {
+    let stage = Stage::new(&weekly("reappears_after = \"1s\""), &window("1h"));
+    let held = job(&stage, "verify = false\n[hold]\npoll = \"2s\"\n");
+    let jobs = std::slice::from_ref(&held);
+    drop(stage.play(jobs, after(2), || Duration::ZERO).await);
+    let before = stage.cancels().len();
+    let lock = stage.lock_record();
+    let runner = stage.runner_of(jobs);
+    let duty = calloff::daemon::Duty::Hold(stage.store.holds().await.unwrap().remove(0));
+    let seeing = tokio::spawn(async move { runner.see_to(duty).await });
+    within_the_hour(async {
+        while stage.cancels().len() == before {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+    drop(lock);
+    let seen = seeing.await.unwrap().unwrap();
+    assert!(
+        matches!(seen, calloff::daemon::SeenTo::Drift(_)),
+        "it was cancelled, and is on record by now: {seen:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_goes_on_after_the_clock_was_ahead() {
+    let stage = Stage::new(&weekly(""), &window("5h"));
+    stage.set_clock_wrong(Duration::from_mins(10), SignedDuration::from_hours(2));
+    stage.set_clock_wrong(Duration::from_mins(20), SignedDuration::ZERO);
+    somebody_schedules(&stage, 1500, "43", RULE);
+    let held = job(&stage, "[hold]\npoll = \"5m\"\n");
+    stage.serve(&[held], Duration::from_hours(1)).await;
+    let at: Vec<i64> = stage.cancels().into_iter().map(|(at, _)| at).collect();
+    assert_eq!(at.len(), 2, "{at:?}");
+    assert!((1500..=1900).contains(&at[1]), "within a poll: {at:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_zoho_does_not_stop_is_not_cancelled_at_each_look() {
+    let stage = Stage::new(&weekly("faults = [{ then = \"unheeded\", times = 1000 }]"), &window("1h"));
+    let held = job(&stage, "verify = false\n[hold]\npoll = \"1s\"\n");
+    drop(stage.play(&[held], after(600), || Duration::ZERO).await);
+    // At once, then after 1, 2 and 4 minutes.
+    assert!((3..=5).contains(&stage.cancels().len()), "{:?}", stage.cancels());
+    assert_eq!(stage.history().await.len(), stage.cancels().len(), "and each is on record once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_due_more_often_than_it_looks_looks_all_the_same() {
+    let stage = Stage::new(&weekly(""), &window("1h"));
+    somebody_schedules(&stage, 700, "43", RULE);
+    let often = stage.job(
+        "freeze",
+        "backups = [\"42\"]\nschedule.every = \"4m\"\nwhen.window = \"freeze\"\n[hold]\npoll = \"5m\"\n",
+    );
+    drop(stage.play(&[often], after(1800), || Duration::ZERO).await);
+    assert!(scheduled(&stage).is_none(), "43 is called off");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_outlives_a_file_that_is_away_for_a_moment() {
+    let stage = Stage::new(&weekly("reappears_after = \"20m\""), &window("1h"));
+    let first = job(&stage, BOTH);
+    drop(stage.play(&[first], after(600), || Duration::ZERO).await);
+    let stage = stage.restart(&window("1h")).await;
+    drop(stage.play(&[], after(900), || Duration::ZERO).await);
+    let stage = stage.restart(&window("1h")).await;
+    let again = job(&stage, BOTH);
+    drop(stage.play(&[again], after(7200), || Duration::ZERO).await);
+    assert_eq!(stage.history().await.len(), 3, "{:#?}", stage.history().await);
+    assert_eq!(only_debt(&stage).await.state, DebtState::Paid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_whose_opening_was_missed_is_held_all_the_same() {
+    let stage = Stage::new(&weekly(""), &window("5h"));
+    let late = stage.job(
+        "freeze",
+        &format!("backups = [\"current\"]\nschedule.at = \"2026-11-27T16:10:00Z\"\nwhen.window = \"freeze\"\n{BOTH}"),
+    );
+    drop(stage.play(&[late], after(60), || Duration::ZERO).await);
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    let stage = stage.restart(&window("5h")).await;
+    let late = stage.job(
+        "freeze",
+        &format!("backups = [\"current\"]\nschedule.at = \"2026-11-27T16:10:00Z\"\nwhen.window = \"freeze\"\n{BOTH}"),
+    );
+    drop(stage.play(&[late], after(6 * 3600), || Duration::ZERO).await);
+    let outcomes: Vec<_> = stage.history().await.iter().map(|run| run.targets[0].outcome.unwrap()).collect();
+    assert_eq!(outcomes, [Outcome::Missed, Outcome::Cancelled]);
+    assert_eq!(only_debt(&stage).await.state, DebtState::Paid);
+    own_rule_is_back(&stage);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_job_of_ours_has_stopped_at_the_same_time_is_owed() {
+    let stage = Stage::new(&weekly(""), &window("1h"));
+    let other =
+        stage.job("other", "backups = [\"42\"]\nverify = false\nschedule.at = \"2026-11-27T16:00:01Z\"\n");
+    drop(stage.play(&[job(&stage, "[restore]\n"), other], after(7200), || Duration::ZERO).await);
+    let codes: Vec<_> = stage.cancels().into_iter().map(|(_, code)| code).collect();
+    assert_eq!(codes, ["SUCCESS", "ALREADY_CANCELLED"], "the other one was faster");
+    assert_eq!(only_debt(&stage).await.state, DebtState::Paid);
+    own_rule_is_back(&stage);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_was_only_put_off_before_somebody_else_stopped_the_backup_is_no_debt() {
+    let stage =
+        played(&weekly("faults = [\"429\", \"ALREADY_CANCELLED\"]"), "verify = false\n[restore]\n").await;
+    let target = &stage.history().await[0].targets[0];
+    assert_eq!((target.outcome, target.attempts), (Some(Outcome::AlreadyCancelled), 2));
+    assert!(stage.store.debts().await.unwrap().is_empty() && posts(&stage).is_empty());
+}
+
+/// The loop of the daemon itself, beat by beat.
+#[tokio::test(start_paused = true)]
+async fn the_daemon_holds_and_restores() {
+    let stage = Stage::new(&weekly("reappears_after = \"12m\""), &window("1h"));
+    let held = job(&stage, BOTH);
+    stage.serve(&[held], Duration::from_mins(70)).await;
+    assert_eq!(stage.history().await.len(), 4);
+    let debt = only_debt(&stage).await;
+    assert_eq!(debt.state, DebtState::Paid);
+    assert!(debt.ended_at.unwrap() < after(3605), "soon after the window has closed: {debt:?}");
+    own_rule_is_back(&stage);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_decided_before_its_job_came_to_restore_is_decided_anew() {
+    let stage = Stage::new(&weekly("faults = [{ then = \"INTERNAL_ERROR\", times = 3 }]"), &window("1h"));
+    let before = job(&stage, "");
+    drop(stage.play(&[before], after(2), || Duration::ZERO).await);
+    let stage = stage.restart(&window("1h")).await;
+    let again = job(&stage, "[restore]\n");
+    drop(stage.play(&[again], after(7200), || Duration::ZERO).await);
+    assert_eq!(only_debt(&stage).await.state, DebtState::Paid);
+    own_rule_is_back(&stage);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_run_that_finds_its_backup_running_owes_nothing() {
+    let faults = "faults = [{ then = \"INTERNAL_ERROR\", times = 3 }]";
+    let stage = Stage::new(&weekly(faults).replace("+2d", "+10s"), &window("1h"));
+    let first = job(&stage, "[restore]\n");
+    drop(stage.play(&[first], after(2), || Duration::ZERO).await);
+    assert_eq!(owed(&stage).await.len(), 1, "it may have been stopped");
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let stage = stage.restart(&window("1h")).await;
+    let again = job(&stage, "[restore]\n");
+    drop(stage.play(&[again], after(1800), || Duration::ZERO).await);
+    assert_eq!(stage.history().await[0].targets[0].outcome, Some(Outcome::TooLate));
+    assert!(stage.store.debts().await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_debt_is_not_paid_while_a_cancel_that_adds_to_it_is_under_way() {
+    let stage = Stage::new(&weekly("reappears_after = \"5m\"\nfaults = [\"ok\", \"hang\"]"), &window("1h"));
+    let job = job(&stage, "[restore]\n");
+    drop(stage.play(std::slice::from_ref(&job), after(600), || Duration::ZERO).await);
+    let id = owed(&stage).await[0].restore_id;
+    let runner = stage.runner_of(std::slice::from_ref(&job));
+    let other = runner.clone();
+    let run = tokio::spawn(async move { other.trigger(&job, None).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let paid = runner.pay(id).await.unwrap();
+    assert!(matches!(paid, calloff::daemon::Paid::Busy), "{paid:?}");
+    run.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_into_which_a_cancel_comes_does_not_count() {
+    let stage = Stage::new(&weekly("[accounts.acme.faults]\nschedule = [\"slow-body\"]"), &window("1h"));
+    let job = job(&stage, "[restore]\n");
+    drop(stage.play(std::slice::from_ref(&job), after(600), || Duration::ZERO).await);
+    let id = owed(&stage).await[0].restore_id;
+    let runner = stage.runner_of(std::slice::from_ref(&job));
+    let other = runner.clone();
+    let pay = tokio::spawn(async move { other.pay(id).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(runner.trigger(&job, None).await.unwrap());
+    assert_eq!(stage.history().await[1].targets[0].outcome, Some(Outcome::Cancelled));
+    let paid = pay.await.unwrap().unwrap();
+    assert!(matches!(paid, calloff::daemon::Paid::Stopped), "{paid:?}");
+    assert_eq!(owed(&stage).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_something_is_there_is_not_taken_for_the_schedule_itself() {
+    let faults = "[accounts.acme.faults]\nschedule = [\"BACKUP_ALREADY_SCHEDULED\"]";
+    let stage = played(&weekly(faults), "[restore]\n").await;
+    assert_eq!(posts(&stage).len(), 2, "nothing was there");
+    own_rule_is_back(&stage);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_in_a_held_window_leaves_the_hold_what_it_knows() {
+    let faults = "[accounts.acme.faults]\nget = [{ then = \"ok\", times = 4 }, { then = \"INTERNAL_ERROR\", times = 99 }]\n";
+    let stage = Stage::new(&weekly(faults), &window("1h"));
+    let job = job(&stage, BOTH);
+    drop(stage.play(std::slice::from_ref(&job), after(700), || Duration::ZERO).await);
+    drop(stage.runner_of(std::slice::from_ref(&job)).trigger(&job, None).await.unwrap());
+    assert_eq!(stage.history().await[1].targets[0].outcome, Some(Outcome::Exhausted));
+    assert!(stage.store.holds().await.unwrap()[0].memory.was_quiet);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overdue_debt_is_spoken_of_once_a_day() {
+    let stage = Stage::new(&weekly(""), &window("1h"));
+    let first = job(&stage, "[restore]\n");
+    drop(stage.play(&[first], after(600), || Duration::ZERO).await);
+    // Its job is gone.
+    let runner = stage.runner();
+    let mut spoken = vec![];
+    for hour in 0..60 {
+        drop(runner.duties().await.unwrap());
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        let at = owed(&stage).await[0].reminded_at;
+        if at != spoken.last().map(|(_, at)| *at) {
+            spoken.push((hour, at.unwrap()));
+        }
+    }
+    let hours: Vec<i32> = spoken.into_iter().map(|(hour, _)| hour).collect();
+    assert_eq!(hours, [0, 24, 48]);
 }

@@ -236,3 +236,42 @@ fn the_demo_tells_the_whole_story() {
         assert!(done.stderr.contains(event), "`{event}` is missing: {}", done.stderr);
     }
 }
+
+/// A place where a process was killed with its cancel under way; Zoho has not acted on it.
+fn killed_in_its_cancel() -> Place {
+    let zoho = format!(
+        "[accounts.acme]\n[[accounts.acme.backups]]\nid = \"42\"\nrrule = \"{RULE}\"\nscheduled_date = \"+2d\"\nfaults = [\"hang\"]\n"
+    );
+    let (now, hour) = (SystemClock.now(), SignedDuration::from_hours(1));
+    let window = format!("[[windows.freeze]]\nfrom = \"{}\"\nto = \"{}\"\n", now - hour, now + hour);
+    let place = Place::new(&zoho, &window, &[("freeze", JOB)]);
+    let child = place.start(&["trigger", "freeze"]);
+    place.wait_until("the cancel is under way", |place| place.cancels() == 1);
+    support::program::signal(&child, "KILL");
+    drop(child.wait_with_output().unwrap());
+    place
+}
+
+#[test]
+fn a_debt_of_a_process_that_was_killed_can_be_paid_and_its_run_owes_anew() {
+    let place = killed_in_its_cancel();
+    let id = list(&place)[0]["restore_id"].as_str().unwrap().to_owned();
+    let paid = place.run(&["restore", "pay", &id, "--json"]);
+    assert_eq!((paid.code, &paid.json()[0]["state"]), (0, &json!("paid")), "{}", paid.stderr);
+    assert_eq!(place.run(&["once"]).code, 0, "it takes up the run, which calls the backup off");
+    assert_eq!(shown(&place)["status"], "STOPPED");
+    let states: Vec<Value> = list(&place).into_iter().map(|debt| debt["state"].clone()).collect();
+    assert_eq!(states, ["owed", "paid"]);
+}
+
+#[test]
+fn a_run_that_is_taken_up_after_its_window_has_closed_cancels_nothing() {
+    let place = killed_in_its_cancel();
+    close(&place);
+    let done = place.run(&["once", "--json"]);
+    let run = done.json().remove(0);
+    assert_eq!(run["targets"][0]["outcome"], "missed", "{run}");
+    assert_eq!(place.cancels(), 1, "no other was sent");
+    // Whether the one that was sent has had its effect can't be told: it is looked for.
+    assert_eq!((&list(&place)[0]["state"], &shown(&place)["status"]), (&json!("paid"), &json!("SCHEDULED")));
+}

@@ -177,7 +177,7 @@ impl Worker {
             () = self.stop.cancelled() => return Err(Decided::Stopped),
             written = tokio::time::timeout(patience, written) => match written {
                 Ok(Ok(record::Decided::OnRecord(owed))) => {
-                    self.say_recorded(run, owed, live);
+                    say_recorded(run, owed, live);
                     return Ok(if makes_debt { Owing::Debt } else { Owing::Nothing });
                 }
                 Ok(Ok(record::Decided::NoSuchRun)) => "another process has claimed the run".to_owned(),
@@ -193,21 +193,6 @@ impl Worker {
         unended(run).for_each(|target| end_target(target, &End::without(Outcome::Exhausted, reason.clone())));
         // The write stays in line, and what it makes is to be taken back then.
         Err(Decided::Ended(if makes_debt { Owing::Debt } else { Owing::Nothing }))
-    }
-
-    /// Says that what is scheduled is on record.
-    fn say_recorded(&self, run: &Run, owed: Option<Owed>, live: Option<&LiveBackup>) {
-        let (Some(Owed { restore_id, is_new }), Some(live)) = (owed, live) else { return };
-        let rrule = live.rrule.as_deref();
-        let requester = live.requester.as_deref();
-        if is_new {
-            tracing::info!(event = "restore.recorded", run_id = %run.run_id, job = run.job, account = %run.account,
-                %restore_id, rrule, requester, "what is scheduled is on record, to be put back");
-        } else {
-            tracing::info!(event = "restore.recorded", run_id = %run.run_id, job = run.job, account = %run.account,
-                %restore_id, rrule, requester,
-                "what is scheduled is on record; it is not what is put back: that is what was there before");
-        }
     }
 
     /// How long the record is waited for: no longer than the run may take, and than the backup leaves time.
@@ -262,6 +247,21 @@ impl Worker {
         let open = open_targets(&run);
         end_all(&mut run, &End::without(outcome, reason.to_owned()), false);
         self.end_without_calls(run, &open, Owing::Nothing).await
+    }
+}
+
+/// Says that what is scheduled is on record.
+fn say_recorded(run: &Run, owed: Option<Owed>, live: Option<&LiveBackup>) {
+    let (Some(Owed { restore_id, is_new }), Some(live)) = (owed, live) else { return };
+    let rrule = live.rrule.as_deref();
+    let requester = live.requester.as_deref();
+    if is_new {
+        tracing::info!(event = "restore.recorded", run_id = %run.run_id, job = run.job, account = %run.account,
+            %restore_id, rrule, requester, "what is scheduled is on record, to be put back");
+    } else {
+        tracing::info!(event = "restore.recorded", run_id = %run.run_id, job = run.job, account = %run.account,
+            %restore_id, rrule, requester,
+            "what is scheduled is on record; it is not what is put back: that is what was there before");
     }
 }
 

@@ -120,6 +120,8 @@ impl Engine {
         let look = self.watch.look(now);
         if look.set_back {
             self.agenda.rearm(now);
+            // What was to be done at an instant that was nearer than it seemed.
+            self.is_stale = true;
         }
         for (account, start) in self.runner.worker.sightings.take() {
             self.agenda.learn(&account, start, now);

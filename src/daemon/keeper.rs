@@ -196,3 +196,21 @@ impl Runner {
 fn closing(job: &Job, now: Timestamp) -> Option<Timestamp> {
     job.when.window.as_ref()?.window.closing_at(now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_while_a_duty_was_seen_to_is_not_done_again() {
+        let id = RestoreId::parse("0197c9d4-0000-7000-8000-000000000001").unwrap();
+        let (now, mut keeper) = (Timestamp::UNIX_EPOCH, Keeper::default());
+        let duties = vec![(now, Duty::Pay(id))];
+        keeper.learn(duties.clone());
+        assert_eq!(keeper.due(now).len(), 1);
+        keeper.learn(duties);
+        assert!(keeper.due(now).is_empty(), "it is busy");
+        keeper.settle(&Key::Pay(id));
+        assert!(keeper.due(now).is_empty() && keeper.next_wake().is_none());
+    }
+}

@@ -298,9 +298,9 @@ fn named(
 ) -> String {
     let id = id.map_or("without an ID", BackupId::as_str);
     let status = status.unwrap_or("without a status");
-    let rule = rrule.unwrap_or("no recurrence");
+    let recurrence = rrule.unwrap_or("no recurrence");
     let requester = requester.unwrap_or("somebody whom Zoho does not name");
-    format!("backup {id} ({status}, {rule}), requested by {requester}")
+    format!("backup {id} ({status}, {recurrence}), requested by {requester}")
 }
 
 /// Whether two rules ask for the same. Zoho may write a rule another way than it was given.
