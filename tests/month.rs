@@ -62,6 +62,9 @@ fn case(dice: &mut Rng) -> Case {
                 dice.u32(1..160)
             ),
         );
+        if dice.u32(..3) == 0 {
+            write_to(&mut zoho, format_args!("settles_after = \"{}m\"\n", dice.u32(1..90)));
+        }
         let backups = if dice.bool() { "[\"current\"]" } else { "[\"42\"]" };
         let hold = if dice.u32(..4) > 0 {
             format!("[hold]\npoll = \"{}m\"\n", dice.u32(20..200))

@@ -63,6 +63,8 @@ fn a_debt_is_listed_and_comes_first_in_status() {
     assert!(debt["restore_id"].is_string() && debt["owed_since"].is_string(), "{debt}");
     let status = place.run(&["status"]);
     assert!(status.stdout.starts_with(&format!("owed: restore of {RULE} in acme")), "{}", status.stdout);
+    let closing = closes.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+    assert!(status.stdout.contains(&format!("armed, held until {closing}")), "{}", status.stdout);
     let kinds: Vec<_> = place.run(&["status", "--json"]).json();
     assert_eq!(kinds[0]["job"], "freeze");
     assert_eq!(kinds[1]["restore_id"], debt["restore_id"], "jobs, then debts");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use calloff_core::agenda::{self, Entry, Pause};
 use calloff_core::config::Job;
 use calloff_core::forecast::{Player, Standing};
-use calloff_core::hold::Held;
+use calloff_core::hold::{self, Held};
 use calloff_core::ids::AccountName;
 use calloff_core::restore::Debt;
 use jiff::Timestamp;
@@ -53,6 +53,15 @@ impl Record {
         Standing {
             debt: self.debts.get(account),
             holds: self.holds.get(account).map(Vec::as_slice).unwrap_or_default(),
+        }
+    }
+
+    /// When the window closes that the job holds now, if it does.
+    pub(super) fn held_until(&self, job: &Job, now: Timestamp) -> Option<Timestamp> {
+        let held = self.holds.get(&job.account)?.iter().find(|held| held.job == job.name)?;
+        match hold::standing(held, Some(job), now) {
+            hold::Standing::PollAt(_) => job.when.window.as_ref()?.window.closing_at(now),
+            hold::Standing::DormantUntil(_) | hold::Standing::Over => None,
         }
     }
 

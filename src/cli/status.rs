@@ -29,6 +29,9 @@ struct Row<'a> {
     last: Option<LastRun>,
     paused_until: Option<Timestamp>,
     reason: Option<String>,
+    /// For people only.
+    #[serde(skip)]
+    held_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -74,7 +77,11 @@ pub(super) async fn status(
         .iter()
         .map(|job| {
             let pause = record.pause(job, now).filter(|pause| pause.holds(now));
-            row(job, &record.entry(job), record.cursor(job, now), last.get(job.name.as_str()), pause)
+            let held_until = record.held_until(job, now);
+            Row {
+                held_until,
+                ..row(job, &record.entry(job), record.cursor(job, now), last.get(job.name.as_str()), pause)
+            }
         })
         .collect();
     // Then what a person has overridden.
@@ -122,6 +129,7 @@ fn row<'a>(
         last: last.map(|last| LastRun { occurrence: last.occurrence, state: last.state }),
         paused_until: pause.map(|pause| pause.until),
         reason: pause.map(|pause| pause.reason.clone()),
+        held_until: None,
     }
 }
 
@@ -140,7 +148,10 @@ fn text(rows: &[Row<'_>], daemon: Option<&Process>, now: Timestamp, width: Optio
             row.account.to_owned(),
             match (row.paused_until, &row.reason) {
                 (Some(until), Some(reason)) => format!("paused until {}: {reason}", report::seconds(until)),
-                _ => row.state.to_owned(),
+                _ => row.held_until.map_or_else(
+                    || row.state.to_owned(),
+                    |closes| format!("{}, held until {}", row.state, report::seconds(closes)),
+                ),
             },
             row.next.map_or_else(String::new, report::seconds),
             row.next.map_or_else(String::new, |next| report::relative(next, now)),
