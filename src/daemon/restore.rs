@@ -87,22 +87,23 @@ impl Runner {
                      looked at again");
                 Ok(Paid::Stopped)
             }
-            (Some(Ok(back)), Some(Ok(true))) => self.paid(debt, back, settlement).await,
+            (Some(Ok(back)), Some(Ok(true))) => Ok(self.paid(debt, back, settlement).await),
             (Some(Err(refusal)), _) => Ok(refused(debt, refusal, settlement)),
         }
     }
 
     /// Says that a debt is paid; it is on record.
-    async fn paid(&self, debt: Debt, back: Back, settlement: Settlement) -> Result<Paid, StoreError> {
+    async fn paid(&self, debt: Debt, back: Back, settlement: Settlement) -> Paid {
         let reason = if let Settlement::Paid { reason, .. } = settlement { reason } else { None };
         tracing::info!(event = "restore.paid", restore_id = %debt.restore_id, account = %debt.account, job = debt.job,
             backup = %debt.pre_image.backup, rrule = debt.pre_image.rrule,
             restored = back.id.as_ref().map(tracing::field::display), reason,
             "the recurring backup is scheduled again");
-        self.worker.successors.learn(&self.worker.store).await?;
+        // If it can't be read now it is with the next look at the record.
+        drop(self.worker.successors.learn(&self.worker.store).await);
         let ended_at = Some(self.worker.clock.now());
         let state = restore::DebtState::Paid;
-        Ok(Paid::Yes(Debt { state, reason, restored: back.id, ended_at, next_try: None, ..debt }))
+        Paid::Yes(Debt { state, reason, restored: back.id, ended_at, next_try: None, ..debt })
     }
 
     /// Speaks of a debt that is overdue, once a day. Nobody waits for that to be noted.

@@ -82,7 +82,8 @@ pub fn pause(poll: Duration, failures: u32) -> Duration {
 /// What is kept of a drift that was acted on and may still be there: it is left alone for some time, ever longer.
 #[must_use]
 pub fn acted_in_vain(drift: Drift, memory: &Memory, now: Timestamp) -> Memory {
-    let failures = memory.failures.saturating_add(1);
+    let is_known = memory.drift.as_ref() == Some(&drift.key);
+    let failures = if is_known { memory.failures.saturating_add(1) } else { 1 };
     Memory {
         was_quiet: memory.was_quiet,
         drift: Some(drift.key),
@@ -274,6 +275,16 @@ mod tests {
         let keys = [("43", "SCHEDULED"), ("44", "SCHEDULED"), ("43", "INPROGRESS")]
             .map(|(id, status)| drift(&live(id, status, start), &quiet).unwrap().key);
         assert!(keys[0] != keys[1] && keys[0] != keys[2]);
+    }
+
+    #[test]
+    fn a_drift_that_stays_is_left_alone_ever_longer_and_another_one_is_not() {
+        let drift = |key: &str| Drift { key: key.into(), what: String::new() };
+        let minutes = |memory: &Memory| memory.act_after.unwrap().duration_since(ts(NOW)).as_mins();
+        let first = acted_in_vain(drift("a"), &Memory::default(), ts(NOW));
+        let second = acted_in_vain(drift("a"), &first, ts(NOW));
+        let other = acted_in_vain(drift("b"), &second, ts(NOW));
+        assert_eq!([&first, &second, &other].map(minutes), [1, 2, 1]);
     }
 
     #[test]
