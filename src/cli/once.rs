@@ -24,7 +24,7 @@ pub(super) async fn once(
     configuration.log(log, output.is_terminal() && !args.form.json)?;
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
-    let interrupted = store.take_over().await?;
+    let interrupted = store.take_over_at_start().await?;
     let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING)).await?;
     let now = runner.worker.clock.now();
     let back = SignedDuration::try_from(args.since.unwrap_or_default()).unwrap_or(SignedDuration::MAX);
@@ -49,6 +49,7 @@ pub(super) async fn once(
         }
         results.collect(tasks, &stop, settings.grace).await;
     }
-    daemon::prune(&store, now, settings.keep).await;
+    // Old runs may wait for a record that takes writes.
+    drop(tokio::time::timeout(setup::RECORDING, daemon::prune(&store, now, settings.keep)).await);
     results.finish(&store).await
 }

@@ -37,7 +37,7 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(standing: &'a StandingDebt) -> Self {
+    pub(super) fn new(standing: &'a StandingDebt, now: Timestamp) -> Self {
         let debt = &standing.debt;
         Self {
             restore_id: debt.restore_id.to_string(),
@@ -46,7 +46,7 @@ impl<'a> Row<'a> {
             backup: debt.pre_image.backup.as_str(),
             rrule: &debt.pre_image.rrule,
             owed_since: debt.owed_since,
-            due: standing.due(),
+            due: standing.due(now),
             state: debt.state,
             reason: standing.reason(),
             next_try: debt.next_try,
@@ -92,7 +92,7 @@ async fn list(config: Option<&Path>, args: &RestoreListArgs, mut output: Output)
     let debts = standing(&configuration, debts, now);
     if args.form.json {
         for debt in &debts {
-            output.json(&Row::new(debt))?;
+            output.json(&Row::new(debt, now))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -167,12 +167,13 @@ async fn pay(
         }
     };
     if args.form.json {
-        let payment = payment(&configuration, &debt, SystemClock.now());
-        output.json(&Row::new(&StandingDebt { debt, payment }))?;
+        let now = SystemClock.now();
+        let payment = payment(&configuration, &debt, now);
+        output.json(&Row::new(&StandingDebt { debt, payment }, now))?;
     } else if debt.state == DebtState::Paid {
         output.text(&report::paid(&debt))?;
     }
-    store.close().await;
+    close(&store).await?;
     Ok(ExitCode::from(code))
 }
 
@@ -200,10 +201,11 @@ async fn waive(config: Option<&Path>, args: RestoreWaiveArgs, mut output: Output
         }
     }
     let after = find(&store, args.restore_id).await?;
-    store.close().await;
+    close(&store).await?;
     if args.form.json {
-        let payment = payment(&configuration, &after, SystemClock.now());
-        output.json(&Row::new(&StandingDebt { debt: after, payment }))?;
+        let now = SystemClock.now();
+        let payment = payment(&configuration, &after, now);
+        output.json(&Row::new(&StandingDebt { debt: after, payment }, now))?;
     } else {
         output.text(&format!(
             "waived: {} is not scheduled again in {}\n",
@@ -211,6 +213,10 @@ async fn waive(config: Option<&Path>, args: RestoreWaiveArgs, mut output: Output
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn close(store: &Store) -> Result<(), Error> {
+    tokio::time::timeout(setup::RECORDING, store.close()).await.map_err(|_| Error::Unrecorded)
 }
 
 async fn find(store: &Store, id: RestoreId) -> Result<Debt, Error> {

@@ -112,7 +112,6 @@ impl Results {
                 output::notice(&format!("the restore {} is still owed: {}", debt.restore_id, refusal.why));
             }
             Paid::Busy => {
-                self.failures += 1;
                 output::notice(
                     "a restore that is due waits for another process, or for a run that adds to it",
                 );

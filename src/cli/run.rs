@@ -32,7 +32,7 @@ pub(super) async fn serve(
     stop: tokio_util::sync::CancellationToken,
 ) -> Result<(), Error> {
     let store = configuration.open(Role::Daemon)?;
-    let interrupted = store.take_over().await?;
+    let interrupted = store.take_over_at_start().await?;
     let runner = configuration.runner(&store, &stop, &interrupted, None).await?;
     let now = runner.worker.clock.now();
     let agenda = daemon::agenda(&store, &configuration.jobs, now, now).await?;

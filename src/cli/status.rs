@@ -91,7 +91,7 @@ pub(super) async fn status(
             output.json(row)?;
         }
         for debt in &owed {
-            output.json(&restore::Row::new(debt))?;
+            output.json(&restore::Row::new(debt, now))?;
         }
         let daemon = daemon.as_ref().map(|process| Daemon {
             pid: process.pid,

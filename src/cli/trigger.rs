@@ -27,7 +27,7 @@ pub(super) async fn trigger(
     let jobs = configuration.select(&named.into_iter().collect::<Vec<_>>())?;
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
-    let interrupted = store.take_over().await?;
+    let interrupted = store.take_over_at_start().await?;
     let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING)).await?;
 
     let mut tasks = JoinSet::new();

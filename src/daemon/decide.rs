@@ -60,7 +60,14 @@ impl Worker {
         };
         let live = match live {
             Some(live) => live,
-            None if course::is_late(run.occurrence, self.clock.now()) => self.look_late(access, run).await,
+            None if course::is_late(run.occurrence, self.clock.now()) => {
+                self.look_late(access).await.unwrap_or_else(|unread| {
+                    tracing::warn!(event = "run.late_unseen", run_id = %run.run_id, job = run.job, account = %run.account,
+                        why = unread.why(),
+                        "a late run goes ahead without knowing whether its backup has run meanwhile");
+                    None
+                })
+            }
             None if orders.decided => self.seen_by(run).await,
             None => None,
         };
@@ -77,16 +84,18 @@ impl Worker {
     /// Decides about a run that was interrupted and whose window has closed since: nothing is cancelled any more. If Zoho
     /// shows the backup stopped it was cancelled before, and the call only confirms that.
     async fn decide_after_closing(&self, access: &Access, run: &mut Run, owing: Owing) -> Decided {
-        let live = self.look_late(access, run).await;
+        let live = self.look_late(access).await;
         if self.stop.is_cancelled() {
             return Decided::Stopped;
         }
+        let shown = live.ok().flatten();
         let is_stopped = |id: &BackupId| {
-            live.as_ref().is_some_and(|live| live.id.as_ref() == Some(id) && live.phase() == Phase::Stopped)
+            shown.as_ref().is_some_and(|live| live.id.as_ref() == Some(id) && live.phase() == Phase::Stopped)
         };
         let reason = "its window had closed before the run could be taken up: nothing was sent after that";
+        let end = End::without(unfinished(run), reason.to_owned());
         for target in unended(run).filter(|target| !target.backup.id().is_some_and(is_stopped)) {
-            end_target(target, &End::without(Outcome::Missed, reason.to_owned()));
+            end_target(target, &end);
         }
         if unended(run).next().is_none() { Decided::Ended(owing) } else { Decided::Act(None, owing) }
     }
@@ -206,7 +215,7 @@ impl Worker {
 
     /// What a late run would gain from knowing. A few tries are worth it so late, and no more: if Zoho can't be read
     /// the run goes ahead.
-    async fn look_late(&self, access: &Access, run: &Run) -> Option<LiveBackup> {
+    async fn look_late(&self, access: &Access) -> Result<Option<LiveBackup>, Unread> {
         // The cancel will need one in any case.
         drop(access.tokens.current().await);
         let mut pauses = LATE_PAUSES.into_iter();
@@ -214,19 +223,14 @@ impl Worker {
             let unread = match self.pursuer().glance(access).await {
                 Ok(live) => {
                     self.remember(&access.name, live.clone());
-                    return live;
+                    return Ok(live);
                 }
                 Err(unread) => unread,
             };
             let pause = pauses.next().filter(|_| unread.outcome == Outcome::Exhausted);
-            let Some(pause) = pause else {
-                tracing::warn!(event = "run.late_unseen", run_id = %run.run_id, job = run.job, account = %run.account,
-                    why = unread.why(), "a late run goes ahead without knowing whether its backup has run meanwhile");
-                return None;
-            };
-            if !self.pursuer().wait(pause).await {
-                // Nothing is sent after a stop, with or without knowing.
-                return None;
+            // Nothing is sent after a stop, with or without knowing.
+            if !matches!(pause, Some(pause) if self.pursuer().wait(pause).await) {
+                return Err(unread);
             }
         }
     }
@@ -237,17 +241,21 @@ impl Worker {
         (Some(seen.read_at) >= run.started_at).then_some(seen.backup)
     }
 
-    /// Ends an interrupted run whose conditions were not looked at, and can't be any more: a guard-rail that is gone
-    /// is no leave to go ahead.
-    pub(super) async fn give_up_undecided(&self, mut run: Run) -> Ended {
-        let reason =
-            "it was interrupted before its conditions were looked at, and its job file is gone since";
-        // What a person set off has no occurrence that could be missed.
-        let outcome = if run.occurrence.is_some() { Outcome::Missed } else { Outcome::Exhausted };
+    /// Ends an interrupted run whose job is gone, and whose conditions can't be looked at any more: a guard-rail that is
+    /// gone is no leave to go ahead.
+    pub(super) async fn give_up(&self, mut run: Run, owing: Owing) -> Ended {
+        let reason = "it was interrupted, and its job file, which says when it may act, is gone since";
         let open = open_targets(&run);
-        end_all(&mut run, &End::without(outcome, reason.to_owned()), false);
-        self.end_without_calls(run, &open, Owing::Nothing).await
+        let end = End::without(unfinished(&run), reason.to_owned());
+        end_all(&mut run, &end, false);
+        self.end_without_calls(run, &open, owing).await
     }
+}
+
+/// How a run ends that was interrupted and is not gone on with. What no schedule has set off has no occurrence that could
+/// be missed.
+fn unfinished(run: &Run) -> Outcome {
+    if run.occurrence.is_some() { Outcome::Missed } else { Outcome::Exhausted }
 }
 
 /// Says that what is scheduled is on record.

@@ -5,14 +5,14 @@ use calloff_core::config::{Hold, Job};
 use calloff_core::course::Question;
 use calloff_core::hold::{self, Drift, Held, Memory, Response};
 use calloff_core::ids::{BackupRef, RunId};
-use calloff_core::outcome::Outcome;
-use calloff_core::run::{Run, Target, Trigger};
+use calloff_core::run::{Target, Trigger};
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 
 use super::ids::new_id;
 use super::pursuit::Spent;
-use super::runner::{PATIENCE, Runner, started};
-use super::worker::{Ended, Orders, Owing, open_targets};
+use super::runner::{PATIENCE, Runner, skip, started};
+use super::worker::{self, Ended, Orders};
 use crate::error::chain;
 use crate::store::{NewRun, StoreError};
 
@@ -91,7 +91,8 @@ impl Runner {
 
     /// Ends a hold whose window has closed, or whose job does not hold any more.
     pub(super) async fn let_go(&self, held: &Held) {
-        match self.worker.store.let_go(held).await {
+        let ended = tokio::time::timeout(PATIENCE, self.worker.store.let_go(held)).await;
+        match ended.unwrap_or(Err(StoreError::Busy)) {
             Ok(false) => {}
             Ok(true) => tracing::info!(event = "hold.ended", job = %held.job, account = %held.account,
                 since = %held.since, "the window is held no longer"),
@@ -104,7 +105,24 @@ impl Runner {
     async fn end_drift(&self, job: &Job, drift: &Drift) -> Result<Option<Ended>, StoreError> {
         say(job, drift, "cancel");
         let orders = Orders::of(job);
-        self.begin(self.of_hold(job, drift, &orders), None, &orders).await
+        let new = self.of_hold(job, drift, &orders);
+        let (runner, (freed, calls_made)) = (self.clone(), oneshot::channel());
+        let mut run = tokio::spawn(async move {
+            let freed = || {
+                let _ = freed.send(());
+            };
+            runner.begin_and_free(new, None, &orders, freed).await
+        });
+        // The looks go on when the calls are made, even if the record is slow: the outcome is on its way there.
+        let is_slow = async {
+            drop(calls_made.await);
+            self.worker.pursuer().wait(PATIENCE).await;
+        };
+        tokio::select! {
+            biased;
+            ended = &mut run => ended.unwrap_or(Ok(None)),
+            () = is_slow, if self.worker.record_within.is_none() => Ok(None),
+        }
     }
 
     /// Puts on record that what is scheduled is left alone.
@@ -116,14 +134,13 @@ impl Runner {
     ) -> Result<Option<Ended>, StoreError> {
         say(job, drift, "report");
         let new = self.of_hold(job, drift, &Orders { verify: false, ..Orders::of(job) });
-        let begun = tokio::time::timeout(PATIENCE, self.worker.store.begin(new.clone(), None)).await;
-        begun.unwrap_or(Ok(()))?;
-        let mut run: Run = started(&new);
-        let open = open_targets(&run);
-        for target in &mut run.targets {
-            target.end(Outcome::Skipped, Some(reason.clone()));
-        }
-        Ok(Some(self.worker.end_without_calls(run, &open, Owing::Nothing).await))
+        let mut run = started(&new);
+        skip(&mut run, &reason, new.started_at);
+        // In one piece: a run that is only to be put on record must never be taken up. It stays in line.
+        let written = tokio::time::timeout(PATIENCE, self.worker.store.skipped(new, reason)).await;
+        written.unwrap_or(Ok(()))?;
+        worker::announce(&run);
+        Ok(Some(Ended::Complete(run)))
     }
 
     fn of_hold(&self, job: &Job, drift: &Drift, orders: &Orders) -> NewRun {

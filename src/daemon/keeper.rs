@@ -108,8 +108,8 @@ impl Runner {
     pub async fn duties(&self) -> Result<Vec<(Timestamp, Duty)>, StoreError> {
         let store = &self.worker.store;
         let (holds, debts) = (store.holds().await?, store.owed().await?);
-        self.worker.successors.learn(store).await?;
         let now = self.worker.clock.now();
+        self.worker.successors.learn(store).await?;
         let mut duties: Vec<_> = holds.into_iter().map(|held| self.hold_duty(held, now)).collect();
         for debt in debts {
             let payment = self.payment(&debt, now);

@@ -54,7 +54,7 @@ impl Runner {
         let now = || self.worker.clock.now();
         let may = || !only_if_due || self.payment(&debt, now()) == Payment::Now;
         let Some(access) = self.accounts.get(&debt.account) else {
-            store.settle(&payable, Settlement::Stopped, now()).await?;
+            drop(self.worker.within_patience(store.settle(&payable, Settlement::Stopped, now())).await);
             return Ok(Paid::NoAccount(debt));
         };
         let policy = self.jobs.get(&debt.job).map_or(self.default_retry, |job| job.retry);

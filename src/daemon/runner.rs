@@ -18,7 +18,7 @@ use super::agenda::Due;
 use super::ids::new_id;
 use super::worker::{self, Ended, Orders, Owing, Worker};
 use crate::error::chain;
-use crate::store::{Claim, Claimed, Interrupted, Missed, NewRun, StoreError};
+use crate::store::{Claim, Claimed, Interrupted, Missed, NewRun, RunDebt, StoreError};
 
 /// How long a due cancel waits for the record before it goes ahead without: a missed cancel is worse than a
 /// repeated one.
@@ -148,7 +148,7 @@ impl Runner {
     /// Takes up a run whose process ended before it did. What it had tried before counts in its record, not
     /// against its new attempts.
     pub async fn take_up(&self, interrupted: Interrupted) -> Option<Ended> {
-        let Interrupted { run, decided, verify, owes } = interrupted;
+        let Interrupted { run, decided, verify, debt } = interrupted;
         let Some(access) = self.accounts.get(&run.account) else {
             tracing::error!(event = "run.orphaned", run_id = %run.run_id, job = run.job, account = %run.account,
                 "an interrupted run can't be taken up: its account is not configured; put it back to finish the run");
@@ -156,14 +156,18 @@ impl Runner {
         };
         tracing::warn!(event = "run.taken_up", run_id = %run.run_id, job = run.job, account = %run.account,
             "a run that was interrupted is taken up");
-        let owing = if owes { Owing::DebtOfInterrupted } else { Owing::Nothing };
+        let owing = if debt == RunDebt::Owed { Owing::DebtOfInterrupted } else { Owing::Nothing };
         let orders = match self.jobs.get(&run.job) {
-            // What was settled before its job came to restore anything was settled without a debt.
+            // What was settled before its job came to restore anything, or whose debt has ended, is settled anew.
             Some(job) => {
-                Orders { verify, decided: decided && (owes || !job.restore), owing, ..Orders::of(job) }
+                let decided = decided && (debt == RunDebt::Owed || !job.restore);
+                Orders { verify, decided, owing, ..Orders::of(job) }
             }
-            None if decided => Orders { verify, decided, owing, ..Orders::unconditional(self.default_retry) },
-            None => return Some(self.worker.give_up_undecided(run).await),
+            // Without its job nobody knows whether its window is open still, nor would what it ends be put back.
+            None if decided && debt == RunDebt::None => {
+                Orders { verify, decided, owing, ..Orders::unconditional(self.default_retry) }
+            }
+            None => return Some(self.worker.give_up(run, owing).await),
         };
         Some(self.worker.carry_out(Arc::clone(access), run, &orders, || ()).await)
     }
@@ -174,13 +178,24 @@ impl Runner {
         hold: Option<Held>,
         orders: &Orders,
     ) -> Result<Option<Ended>, StoreError> {
+        self.begin_and_free(run, hold, orders, || ()).await
+    }
+
+    /// The same; `freed` is called as soon as no more calls will be made.
+    pub(super) async fn begin_and_free(
+        &self,
+        run: NewRun,
+        hold: Option<Held>,
+        orders: &Orders,
+        freed: impl FnOnce(),
+    ) -> Result<Option<Ended>, StoreError> {
         let Some(access) = self.accounts.get(&run.account) else { return Ok(None) };
         if let Ok(begun) = tokio::time::timeout(PATIENCE, self.worker.store.begin(run.clone(), hold)).await {
             begun?;
         } else {
             going_ahead(&run.job);
         }
-        Ok(Some(self.worker.carry_out(Arc::clone(access), started(&run), orders, || ()).await))
+        Ok(Some(self.worker.carry_out(Arc::clone(access), started(&run), orders, freed).await))
     }
 
     fn manual(
@@ -296,13 +311,18 @@ pub(super) fn started(new: &NewRun) -> Run {
 
 /// A run of a paused job, as the record has it.
 fn skipped(mut run: Run, why: &str, now: Timestamp) -> Run {
+    run.reason = Some(why.to_owned());
+    skip(&mut run, why, now);
+    run
+}
+
+/// Ends a run that does nothing, as the record has it.
+pub(super) fn skip(run: &mut Run, why: &str, now: Timestamp) {
     run.state = RunState::Skipped;
     run.finished_at = Some(now);
-    run.reason = Some(why.to_owned());
     for target in &mut run.targets {
         target.end(Outcome::Skipped, Some(why.to_owned()));
     }
-    run
 }
 
 /// The row for what was missed, as the record has it.

@@ -232,12 +232,14 @@ impl Putting<'_> {
 
     async fn attempt(&mut self, client: &Client, token: &AccessToken) -> Result<Put, Verdict<Put>> {
         let live = self.look(client, token).await?;
-        // How soon a look shows a cancel is not documented. Of what we have cancelled ourselves only Zoho's word counts
-        // that it is there, which it says when it refuses.
+        // How soon a look shows a cancel is not documented. Where there was one, what a look shows may be from before it:
+        // then only Zoho's word counts that something is there, which it says when it refuses.
         let shown = live.as_ref().and_then(|live| live.id.as_ref());
-        let may_be_stale = self.wish.debt.is_some_and(|debt| debt.has_cancelled(shown));
-        if let Some(put) = self.judge(live.as_ref()).filter(|_| !may_be_stale) {
-            return Ok(Some(put));
+        match self.judge(live.as_ref()) {
+            Some(Ok(_)) if self.wish.debt.is_some() => {}
+            Some(Err(_)) if self.wish.debt.is_some_and(|debt| debt.has_cancelled(shown)) => {}
+            Some(put) => return Ok(Some(put)),
+            None => {}
         }
         if !(self.wish.may)() {
             return Ok(None);

@@ -3,13 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
-use calloff_core::ids::{BackupId, BackupRef};
-use jiff::{SignedDuration, Timestamp};
-
 use crate::store::{Store, StoreError, Successor};
-
-/// How far back the record is read again for what is new in it: clocks step.
-const AGAIN: SignedDuration = SignedDuration::from_hours(1);
+use calloff_core::ids::{BackupId, BackupRef};
 
 /// The backups that were put back, each with the ID that it has now.
 #[derive(Debug, Default)]
@@ -18,7 +13,8 @@ pub struct Successors(RwLock<Known>);
 #[derive(Debug, Default)]
 struct Known {
     successors: BTreeMap<BackupId, BackupId>,
-    newest: Timestamp,
+    /// How many payments have been read.
+    place: u64,
 }
 
 impl Successors {
@@ -28,17 +24,19 @@ impl Successors {
     ///
     /// If it can't be read.
     pub async fn learn(&self, store: &Store) -> Result<(), StoreError> {
-        let newest = self.0.read().unwrap_or_else(PoisonError::into_inner).newest;
-        let found = store.successors(newest.saturating_sub(AGAIN).unwrap_or(Timestamp::MIN)).await?;
+        let place = self.0.read().unwrap_or_else(PoisonError::into_inner).place;
+        let found = store.successors(place).await?;
         self.add(found);
         Ok(())
     }
 
     fn add(&self, found: Vec<Successor>) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        for Successor { of, is, since } in found {
-            known.newest = known.newest.max(since);
-            known.successors.insert(of, is);
+        for Successor { of, is, place } in found {
+            known.place = known.place.max(place);
+            if of != is {
+                known.successors.insert(of, is);
+            }
         }
     }
 
@@ -78,7 +76,7 @@ mod tests {
         let id = |id| BackupId::parse(id).unwrap();
         let successors = Successors::default();
         assert_eq!(successors.of(&ids(&["1", "2"])), ids(&["1", "2"]));
-        let became = |of, is| Successor { of: id(of), is: id(is), since: Timestamp::UNIX_EPOCH };
+        let became = |of, is| Successor { of: id(of), is: id(is), place: 1 };
         successors.add(vec![became("1", "2"), became("2", "3"), became("7", "8")]);
         assert_eq!(successors.of(&ids(&["1", "2", "5"])), ids(&["3", "5"]), "each once");
         assert_eq!(successors.of(&ids(&["current"])), ids(&["current"]));

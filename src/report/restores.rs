@@ -21,8 +21,10 @@ pub struct StandingDebt {
 impl StandingDebt {
     /// When the window closes, as it is known now.
     #[must_use]
-    pub fn due(&self) -> Timestamp {
+    pub fn due(&self, now: Timestamp) -> Timestamp {
         match self.payment {
+            // Its window was closed by an edit.
+            Payment::Now => self.debt.due.min(now),
             // After a refusal it is the next try that it waits for.
             Payment::At(at) if self.debt.next_try.is_none() => at,
             _ => self.debt.due,
@@ -60,7 +62,7 @@ pub fn owed<'a>(debts: impl IntoIterator<Item = &'a StandingDebt>, now: Timestam
         line(&mut text, format_args!("  {} {since}", styled(DIM, "since:")));
         let due = match payment {
             Payment::ByHand(why) => why.clone(),
-            Payment::Now => format!("now; the window has closed at {}", seconds(debt.due)),
+            Payment::Now => format!("now; the window has closed, {}", relative(standing.due(now), now)),
             Payment::At(at) => format!("{}, {}", seconds(*at), relative(*at, now)),
         };
         line(&mut text, format_args!("  {} {due}", styled(DIM, "due:  ")));

@@ -17,7 +17,7 @@ impl Store {
     pub async fn holds(&self) -> Result<Vec<Held>, StoreError> {
         self.read(|connection| {
             let mut statement = connection.prepare(
-                "SELECT job, account, since, closes, next_poll, was_quiet, drift, failures, act_after FROM holds ORDER BY job",
+                "SELECT job, account, since, closes, next_poll, was_quiet, drift, failures, acts, act_after FROM holds ORDER BY job",
             )?;
             statement.query_map([], held)?.collect()
         })
@@ -53,7 +53,7 @@ impl Store {
         let (job, closes) = (held.job.clone(), held.closes);
         let write = move |tx: &Transaction<'_>| {
             tx.execute(
-                "UPDATE holds SET next_poll = ?3, was_quiet = ?4, drift = ?5, failures = ?6, act_after = ?7
+                "UPDATE holds SET next_poll = ?3, was_quiet = ?4, drift = ?5, failures = ?6, acts = ?7, act_after = ?8
                  WHERE job = ?1 AND closes = ?2",
                 params![
                     job.as_str(),
@@ -62,6 +62,7 @@ impl Store {
                     memory.was_quiet,
                     memory.drift,
                     memory.failures,
+                    memory.acts,
                     memory.act_after.map(Timestamp::as_millisecond),
                 ],
             )
@@ -90,11 +91,11 @@ impl Store {
 /// looks off.
 pub(super) fn begin(tx: &Transaction<'_>, held: &Held) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "INSERT INTO holds (job, account, since, closes, next_poll, was_quiet, failures)
-         VALUES (?1, ?2, ?3, ?4, ?5, 0, 0)
+        "INSERT INTO holds (job, account, since, closes, next_poll, was_quiet, failures, acts)
+         VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0)
          ON CONFLICT (job) DO UPDATE
             SET account = excluded.account, since = excluded.since, closes = excluded.closes,
-                next_poll = excluded.next_poll, was_quiet = 0, drift = NULL, failures = 0, act_after = NULL
+                next_poll = excluded.next_poll, was_quiet = 0, drift = NULL, failures = 0, acts = 0, act_after = NULL
             WHERE holds.closes <> excluded.closes OR holds.account <> excluded.account",
     )?
     .execute(params![
@@ -110,7 +111,7 @@ pub(super) fn begin(tx: &Transaction<'_>, held: &Held) -> rusqlite::Result<()> {
 /// Notes that a run of a job that holds has left nothing scheduled.
 pub(super) fn quieten(tx: &Transaction<'_>, run: RunId) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "UPDATE holds SET was_quiet = 1, drift = NULL, failures = 0, act_after = NULL
+        "UPDATE holds SET was_quiet = 1, drift = NULL, failures = 0, acts = 0, act_after = NULL
          WHERE job = (SELECT job FROM runs WHERE run_id = ?1)",
     )?
     .execute([run.to_string()])
@@ -128,7 +129,8 @@ fn held(row: &Row<'_>) -> rusqlite::Result<Held> {
             was_quiet: row.get(5)?,
             drift: row.get(6)?,
             failures: row.get(7)?,
-            act_after: instant(row, 8)?,
+            acts: row.get(8)?,
+            act_after: instant(row, 9)?,
         },
     })
 }

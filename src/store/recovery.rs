@@ -27,11 +27,31 @@ pub struct Interrupted {
     pub decided: bool,
     /// Whether its cancels are to be read back.
     pub verify: bool,
-    /// Whether its cancels make a debt, or add to one, and that is still owed.
-    pub owes: bool,
+    /// What has become of what its cancels were to owe.
+    pub debt: RunDebt,
+}
+
+/// What has become of the debt that a run's cancels were to make, or to add to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunDebt {
+    /// There was to be none.
+    None,
+    /// It is owed.
+    Owed,
+    /// It was paid or waived meanwhile.
+    Ended,
 }
 
 impl Store {
+    /// The same, for a start, which does not wait for a record that takes no writes: the process ends then.
+    ///
+    /// # Errors
+    ///
+    /// If the record takes no writes, refuses it for good, or is closed.
+    pub async fn take_over_at_start(&self) -> Result<Vec<Interrupted>, StoreError> {
+        tokio::time::timeout(PATIENCE, self.take_over()).await.map_err(|_| StoreError::Busy)?
+    }
+
     /// Brings the record up to date with the loaded jobs, and says where each schedule stands.
     ///
     /// A job that is new, or whose fingerprint has changed, stands at `now`: an edit never makes a past
@@ -66,6 +86,9 @@ impl Store {
 
     /// Takes over the runs whose processes have ended, oldest first. Each is given to one process only.
     ///
+    /// If the record takes no writes, this waits for it: a write that stays in line would give the runs to a process
+    /// that does not know of them.
+    ///
     /// # Errors
     ///
     /// If the record refuses it for good, or is closed.
@@ -83,7 +106,7 @@ impl Store {
             let ours = self.shared.owner.id().to_owned();
             let theirs = id.clone();
             let adopted = self.shared.writer.write(move |tx| adopt(tx, &theirs, &ours));
-            interrupted.extend(tokio::time::timeout(PATIENCE, adopted).await.map_err(|_| StoreError::Busy)??);
+            interrupted.extend(adopted.await?);
         }
         self.shared.owner.sweep();
         interrupted.sort_by_key(|interrupted| interrupted.run.run_id);
@@ -150,6 +173,7 @@ fn adopt(tx: &Transaction<'_>, theirs: &str, ours: &str) -> rusqlite::Result<Vec
     let sql = format!(
         "UPDATE runs SET owner = ?2 WHERE state = 'running' AND coalesce(owner, '') = ?1
          RETURNING {RUN_COLUMNS}, decided, verify,
+            restore_id IS NOT NULL AS made_debt,
             EXISTS (SELECT 1 FROM restores WHERE restores.restore_id = runs.restore_id AND restores.state = 'owed') AS owes"
     );
     let read = |row: &Row<'_>| {
@@ -157,13 +181,23 @@ fn adopt(tx: &Transaction<'_>, theirs: &str, ours: &str) -> rusqlite::Result<Vec
             run: rows::run(row)?,
             decided: row.get("decided")?,
             verify: row.get("verify")?,
-            owes: row.get("owes")?,
+            debt: match (row.get("made_debt")?, row.get("owes")?) {
+                (false, _) => RunDebt::None,
+                (true, true) => RunDebt::Owed,
+                (true, false) => RunDebt::Ended,
+            },
         })
     };
     let mut adopted =
         tx.prepare(&sql)?.query_map([theirs, ours], read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut add = tx.prepare_cached(
+        "UPDATE restores SET changes = changes + 1
+         WHERE state = 'owed' AND restore_id = (SELECT restore_id FROM runs WHERE run_id = ?1)",
+    )?;
     for interrupted in &mut adopted {
         interrupted.run.targets = rows::targets(tx, interrupted.run.run_id)?;
+        // It may cancel from now on: a payment that has begun before does not count.
+        add.execute([interrupted.run.run_id.to_string()])?;
     }
     Ok(adopted)
 }

@@ -42,8 +42,8 @@ pub struct Successor {
     pub of: BackupId,
     /// Its new ID.
     pub is: BackupId,
-    /// Since when.
-    pub since: Timestamp,
+    /// How many were put back up to it.
+    pub place: u64,
 }
 
 /// What a run owes.
@@ -126,22 +126,19 @@ impl Store {
         .await
     }
 
-    /// Which backup each one has become that was put back at or after `since`.
+    /// Which backup each one has become that was put back after so many others, in the order of payment.
     ///
     /// # Errors
     ///
     /// If the record can't be read.
-    pub async fn successors(&self, since: Timestamp) -> Result<Vec<Successor>, StoreError> {
+    pub async fn successors(&self, after: u64) -> Result<Vec<Successor>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare(
-                "SELECT backup, restored, ended_at FROM restores
-                 WHERE restored IS NOT NULL AND restored <> backup AND ended_at >= ?1 ORDER BY ended_at",
+                "SELECT backup, restored, place FROM restores WHERE place > ?1 AND restored IS NOT NULL ORDER BY place",
             )?;
             let id = |row: &Row<'_>, index| parsed(row, index, |text| BackupId::parse(text).ok());
-            let successor = |row: &Row<'_>| {
-                Ok(Successor { of: id(row, 0)?, is: id(row, 1)?, since: timestamp(2, row.get(2)?)? })
-            };
-            statement.query_map([since.as_millisecond()], successor)?.collect()
+            let successor = |row: &Row<'_>| Ok(Successor { of: id(row, 0)?, is: id(row, 1)?, place: row.get(2)? });
+            statement.query_map([after], successor)?.collect()
         })
         .await
     }
@@ -188,13 +185,28 @@ impl Store {
             )
             .optional()
         };
-        // Nothing has been sent yet: it can wait for a record that takes writes.
-        let taken = tokio::time::timeout(PATIENCE, self.shared.writer.write(take)).await;
-        let taken: Option<u32> = taken.map_err(|_| StoreError::Busy)??;
-        Ok(match taken {
+        let Ok(taken) = tokio::time::timeout(PATIENCE, self.shared.writer.write(take)).await else {
+            // It stays in line, and so does this, behind it.
+            let store = self.clone();
+            tokio::spawn(async move { drop(store.leave(id).await) });
+            return Err(StoreError::Busy);
+        };
+        Ok(match taken? {
             Some(changes) => ForPayment::Ours(Box::new(Payable { debt, changes })),
             None => ForPayment::Busy,
         })
+    }
+
+    /// Says that this process does not pay a debt any more.
+    async fn leave(&self, id: RestoreId) -> Result<(), StoreError> {
+        let ours = self.shared.owner.id().to_owned();
+        let write = move |tx: &Transaction<'_>| {
+            tx.execute(
+                "UPDATE restores SET owner = NULL WHERE restore_id = ?1 AND owner = ?2",
+                params![id.to_string(), ours],
+            )
+        };
+        self.shared.writer.write(write).await.map(drop)
     }
 
     /// Whether another process that lives is paying a debt.
@@ -219,7 +231,8 @@ impl Store {
             let settled = match &settlement {
                 Settlement::Paid { restored, reason } => tx.execute(
                     "UPDATE restores SET state = 'paid', confirmed = 1, restored = ?3, reason = ?4, ended_at = ?5,
-                                         next_try = NULL
+                                         next_try = NULL,
+                                         place = (SELECT coalesce(max(place), 0) + 1 FROM restores)
                      WHERE restore_id = ?1 AND state = 'owed' AND changes = ?2",
                     params![
                         id,
@@ -258,11 +271,12 @@ impl Store {
         let taken = self.take_for_payment(id).await?;
         if let ForPayment::Ours(payable) = &taken {
             let (id, changes) = (id.to_string(), payable.changes);
+            let ours = self.shared.owner.id().to_owned();
             let write = move |tx: &Transaction<'_>| {
                 tx.execute(
                     "UPDATE restores SET state = 'waived', reason = ?2, ended_at = ?3, next_try = NULL, owner = NULL
-                     WHERE restore_id = ?1 AND state = 'owed' AND changes = ?4",
-                    params![id, reason, now.as_millisecond(), changes],
+                     WHERE restore_id = ?1 AND state = 'owed' AND changes = ?4 AND owner = ?5",
+                    params![id, reason, now.as_millisecond(), changes, ours],
                 )
             };
             let written = tokio::time::timeout(PATIENCE, self.shared.writer.write(write)).await;
@@ -364,9 +378,12 @@ pub(super) fn review(tx: &Transaction<'_>, run: RunId) -> rusqlite::Result<()> {
         "UPDATE restores SET confirmed = 1
          WHERE restore_id = (SELECT restore_id FROM runs WHERE run_id = ?1) AND confirmed = 0
            AND EXISTS (SELECT 1 FROM runs other JOIN targets USING (run_id)
-                       WHERE other.recorded_at >= restores.owed_since - 3600000 AND other.run_id <> ?1
+                       -- No run goes on trying for longer than seven days.
+                       WHERE other.recorded_at >= restores.owed_since - 8 * 86400000 AND other.run_id <> ?1
+                         AND (other.finished_at IS NULL OR other.finished_at >= restores.owed_since)
                          AND other.account = restores.account AND targets.backup = restores.backup
-                         AND (targets.outcome IS NULL OR targets.outcome IN ('cancelled', 'contradicted', 'exhausted')))",
+                         AND (targets.outcome IS NULL OR targets.outcome IN ('cancelled', 'contradicted', 'exhausted')
+                              OR (targets.attempts > 1 AND targets.outcome <> 'too_late')))",
     )?
     .execute([&run])?;
     tx.prepare_cached(

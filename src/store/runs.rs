@@ -172,6 +172,20 @@ impl Store {
         self.shared.writer.write(begun).await
     }
 
+    /// Records a run that did nothing, for this reason.
+    ///
+    /// # Errors
+    ///
+    /// If the record refuses it for good, or is closed.
+    pub async fn skipped(&self, run: NewRun, why: String) -> Result<(), StoreError> {
+        let owner = self.shared.owner.id().to_owned();
+        let write = move |tx: &Transaction<'_>| {
+            insert_run(tx, &run, run.started_at, &owner)?;
+            skip_targets(tx, &run, &why, run.started_at)
+        };
+        self.shared.writer.write(write).await
+    }
+
     /// Records an attempt that will be followed by another.
     ///
     /// # Errors
@@ -328,12 +342,18 @@ fn try_claim(tx: &Transaction<'_>, claim: &Claim, owner: &str) -> rusqlite::Resu
 
 /// Ends a run that has just been inserted as skipped.
 fn skip_run(tx: &Transaction<'_>, run: &NewRun, why: &str, now: Timestamp) -> rusqlite::Result<()> {
+    tx.execute("UPDATE runs SET reason = ?2 WHERE run_id = ?1", params![run.run_id.to_string(), why])?;
+    skip_targets(tx, run, why, now)
+}
+
+/// Ends all targets of a run that has just been inserted, and with them the run.
+fn skip_targets(tx: &Transaction<'_>, run: &NewRun, why: &str, now: Timestamp) -> rusqlite::Result<()> {
     let run_id = run.run_id.to_string();
     tx.execute(
         "UPDATE targets SET outcome = ?2, reason = ?3 WHERE run_id = ?1",
         params![run_id, Outcome::Skipped.as_str(), why],
     )?;
-    tx.execute("UPDATE runs SET pending = 0, reason = ?2 WHERE run_id = ?1", params![run_id, why])?;
+    tx.execute("UPDATE runs SET pending = 0 WHERE run_id = ?1", [run_id])?;
     end_run(tx, run.run_id, now).map(drop)
 }
 

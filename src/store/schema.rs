@@ -125,12 +125,13 @@ const MIGRATIONS: &[&str] = &[
         next_try       INTEGER,
         reason         TEXT,
         restored       TEXT,                    -- under which ID it was put back
+        place          INTEGER,                 -- among those that were, in the order of payment
         ended_at       INTEGER,
         reminded_at    INTEGER,
         owner          TEXT                     -- the process that is paying it
     ) STRICT, WITHOUT ROWID;
     CREATE UNIQUE INDEX restores_owed ON restores (account) WHERE state = 'owed';
-    CREATE INDEX restores_by_end ON restores (ended_at) WHERE restored IS NOT NULL;
+    CREATE UNIQUE INDEX restores_by_place ON restores (place) WHERE place IS NOT NULL;
     -- What was cancelled besides, while a debt was owed.
     CREATE TABLE restores_also (
         restore_id     TEXT NOT NULL REFERENCES restores ON DELETE CASCADE,
@@ -157,6 +158,7 @@ const MIGRATIONS: &[&str] = &[
         was_quiet      INTEGER NOT NULL,
         drift          TEXT,
         failures       INTEGER NOT NULL,
+        acts           INTEGER NOT NULL,
         act_after      INTEGER
     ) STRICT, WITHOUT ROWID;
 ",

@@ -36,8 +36,10 @@ pub struct Memory {
     pub was_quiet: bool,
     /// The drift that was last put on record and is still there, by its [`Drift::key`].
     pub drift: Option<String>,
-    /// Looks in a row that have failed, or at which the drift could not be stopped for good.
+    /// Looks in a row that have failed.
     pub failures: u32,
+    /// How often the drift was acted on in vain.
+    pub acts: u32,
     /// Not before this instant is the same drift acted on again.
     pub act_after: Option<Timestamp>,
 }
@@ -79,16 +81,23 @@ pub fn pause(poll: Duration, failures: u32) -> Duration {
     if failures == 0 { poll } else { poll.max(restore::pause_after(failures).min(LONGEST_PAUSE)) }
 }
 
+/// So long before a drift starts by itself it is acted on once more, however often that was in vain.
+const LAST_ACT: SignedDuration = SignedDuration::from_mins(15);
+
 /// What is kept of a drift that was acted on and may still be there: it is left alone for some time, ever longer.
 #[must_use]
 pub fn acted_in_vain(drift: Drift, memory: &Memory, now: Timestamp) -> Memory {
     let is_known = memory.drift.as_ref() == Some(&drift.key);
-    let failures = if is_known { memory.failures.saturating_add(1) } else { 1 };
+    let acts = if is_known { memory.acts.saturating_add(1) } else { 1 };
+    let again = later(now, restore::pause_after(acts));
+    // Not so long that it starts meanwhile.
+    let last = drift.starts.and_then(|start| start.checked_sub(LAST_ACT).ok()).filter(|last| *last > now);
     Memory {
         was_quiet: memory.was_quiet,
         drift: Some(drift.key),
-        failures,
-        act_after: Some(later(now, restore::pause_after(failures))),
+        failures: 0,
+        acts,
+        act_after: Some(last.map_or(again, |last| again.min(last))),
     }
 }
 
@@ -104,6 +113,8 @@ pub struct Drift {
     pub key: String,
     /// What there is, and who has asked for it.
     pub what: String,
+    /// When it starts by itself, as far as Zoho says.
+    pub starts: Option<Timestamp>,
 }
 
 /// What a look shows that should not be there: whatever is scheduled or running in the account, under whatever ID.
@@ -125,6 +136,7 @@ pub fn drift(live: Option<&LiveBackup>, memory: &Memory, now: Timestamp) -> Opti
     let when =
         start.map_or_else(String::new, |start| format!("; it starts at {start}, {}", relative(start, now)));
     Some(Drift {
+        starts: start,
         key: key.join(" "),
         what: format!("drift: {}, {verb} while the window is held{when}", restore::describe(backup)),
     })
@@ -279,17 +291,30 @@ mod tests {
 
     #[test]
     fn a_drift_that_stays_is_left_alone_ever_longer_and_another_one_is_not() {
-        let drift = |key: &str| Drift { key: key.into(), what: String::new() };
+        let drift = |key: &str| Drift { key: key.into(), what: String::new(), starts: None };
         let minutes = |memory: &Memory| memory.act_after.unwrap().duration_since(ts(NOW)).as_mins();
         let first = acted_in_vain(drift("a"), &Memory::default(), ts(NOW));
         let second = acted_in_vain(drift("a"), &first, ts(NOW));
         let other = acted_in_vain(drift("b"), &second, ts(NOW));
         assert_eq!([&first, &second, &other].map(minutes), [1, 2, 1]);
+        let hours_of_failures = Memory { failures: 13, ..Memory::default() };
+        assert_eq!(
+            minutes(&acted_in_vain(drift("a"), &hours_of_failures, ts(NOW))),
+            1,
+            "looks that failed are no acts"
+        );
+        let often = Memory { drift: Some("a".into()), acts: 20, ..Memory::default() };
+        let soon = Drift { starts: Some(ts("2026-11-27T20:00:00Z")), ..drift("a") };
+        assert_eq!(
+            minutes(&acted_in_vain(soon, &often, ts(NOW))),
+            45,
+            "a quarter of an hour before it starts"
+        );
     }
 
     #[test]
     fn a_drift_is_stopped_or_put_on_record_once() {
-        let new = Drift { key: "new".into(), what: String::new() };
+        let new = Drift { key: "new".into(), what: String::new(), starts: None };
         let known = Memory { drift: Some("new".into()), ..Memory::default() };
         let unknown = Memory { drift: Some("old".into()), ..Memory::default() };
         let acted = |after: &str| Memory { act_after: Some(ts(after)), ..known.clone() };

@@ -112,17 +112,16 @@ pub fn judge_cancel(reply: &Reply) -> Verdict<Outcome> {
     })
 }
 
-/// Whether a call may have had its effect though its reply does not say so: no whole answer, a server's error, or a 2xx
-/// that does not say SUCCESS. What Zoho refuses it has not done.
+/// Whether a cancel may have had its effect though its reply does not say so: it is in doubt whatever is worth trying
+/// again, unless Zoho has only put it off, and what a gateway gave up on.
 #[must_use]
 pub fn is_in_doubt(reply: &Reply) -> bool {
-    match reply {
-        Reply::Fault(_) => true,
-        Reply::Answer(answer) => match answer.status {
-            200..=299 => answer.code.as_deref() != Some("SUCCESS"),
-            status => (500..=599).contains(&status),
-        },
-    }
+    let (status, code) = match reply {
+        Reply::Fault(_) => return true,
+        Reply::Answer(answer) => (answer.status, answer.code.as_deref()),
+    };
+    let is_put_off = status == 429 || code == Some("TOO_MANY_REQUESTS");
+    status == 408 || (matches!(judge_cancel(reply), Verdict::Transient(_)) && !is_put_off)
 }
 
 /// How an attempt to schedule a backup ended.
@@ -349,7 +348,9 @@ mod tests {
             (200, "",                  true,  "it says nothing"),
             (400, "ALREADY_CANCELLED", false, "refused"),
             (401, "INVALID_TOKEN",     false, "refused"),
-            (429, "TOO_MANY_REQUESTS", false, "refused"),
+            (429, "TOO_MANY_REQUESTS", false, "put off"),
+            (400, "INTERNAL_ERROR",    true,  "the code outweighs the status"),
+            (408, "",                  true,  "a gateway gave up on it"),
             (500, "INTERNAL_ERROR",    true,  "who knows"),
             (502, "",                  true,  "a gateway's word"),
         ];
