@@ -178,7 +178,7 @@ fn introduction(tale: &Tale, story: Story, url: &str, length: Duration) -> Strin
 }
 
 const WHERE_NEXT: &str = " Where to go from here:
-  jobs/                 the files that the demo runs
+  jobs/                 the files that `calloff demo` runs
   examples/             whole set-ups; `calloff demo --story hold` plays one of them
   calloff check         validates your own calloff.toml and job files, offline
   README.md             from here to a first real job in five minutes

@@ -82,7 +82,7 @@ pub(super) async fn restore(
 
 async fn list(config: Option<&Path>, args: &RestoreListArgs, mut output: Output) -> Result<ExitCode, Error> {
     // What is owed is shown even if a job file is broken.
-    let configuration = setup::configuration_as_far_as_valid(config)?;
+    let (configuration, _) = setup::configuration_as_far_as_valid(config)?;
     let now = SystemClock.now();
     let debts = match configuration.open_existing()? {
         Some(store) if args.owed => store.owed().await?,
@@ -107,7 +107,8 @@ const LISTED: usize = 50;
 pub(super) fn text(debts: &[StandingDebt], now: Timestamp, width: Option<u16>) -> String {
     let (owed, ended): (Vec<_>, Vec<_>) =
         debts.iter().partition(|standing| standing.debt.state == DebtState::Owed);
-    let mut text = if owed.is_empty() { "nothing is owed\n".to_owned() } else { report::owed(owed, now) };
+    let mut text =
+        if owed.is_empty() { "nothing is owed\n".to_owned() } else { report::owed(owed, now, width) };
     if !ended.is_empty() {
         text.push('\n');
         text.push_str(&report::ended(ended.into_iter().take(LISTED), width));
@@ -125,7 +126,7 @@ async fn pay(
     args: &RestorePayArgs,
     mut output: Output,
 ) -> Result<ExitCode, Error> {
-    let configuration = setup::configuration_as_far_as_valid(config)?;
+    let (configuration, _) = setup::configuration_as_far_as_valid(config)?;
     configuration.log(log, output.is_terminal() && !args.form.json)?;
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
@@ -187,7 +188,7 @@ pub(super) fn code(outcome: Outcome, code: Option<&str>) -> u8 {
 }
 
 async fn waive(config: Option<&Path>, args: RestoreWaiveArgs, mut output: Output) -> Result<ExitCode, Error> {
-    let configuration = setup::configuration_as_far_as_valid(config)?;
+    let (configuration, _) = setup::configuration_as_far_as_valid(config)?;
     let store = configuration.open(Role::Reader)?;
     match store.waive(args.restore_id, args.reason, SystemClock.now()).await? {
         ForPayment::Ours(_) => {}

@@ -53,21 +53,20 @@ pub(super) fn configuration(config: Option<&Path>) -> Result<Configuration, Erro
     accept(files::load(&find(config)?, None))
 }
 
-/// Loads `calloff.toml` and those jobs that are valid; of the others the diagnostics are printed.
+/// Loads `calloff.toml` and those jobs that are valid; of the others the diagnostics are printed, and the error is given
+/// that they are.
 ///
 /// # Errors
 ///
 /// If anything in `calloff.toml` is wrong; the diagnostics have then been printed.
-pub(super) fn configuration_as_far_as_valid(config: Option<&Path>) -> Result<Configuration, Error> {
+pub(super) fn configuration_as_far_as_valid(
+    config: Option<&Path>,
+) -> Result<(Configuration, Option<Error>), Error> {
     let loaded = files::load(&find(config)?, None);
-    match loaded.settings {
-        Some(settings) => {
-            output::diagnostics(&loaded.diagnostics);
-            let jobs = loaded.jobs.into_iter().map(Arc::new).collect();
-            Ok(Configuration { settings, folder: loaded.base, jobs })
-        }
-        None => accept(loaded),
-    }
+    let Some(settings) = loaded.settings.clone() else { return accept(loaded).map(|valid| (valid, None)) };
+    let jobs = loaded.jobs.iter().cloned().map(Arc::new).collect();
+    let valid = Configuration { settings, folder: loaded.base.clone(), jobs };
+    Ok((valid, accept(loaded).err()))
 }
 
 /// Loads `calloff.toml` alone.

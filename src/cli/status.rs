@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use calloff_core::agenda::{self, Entry, Pause, State};
 use calloff_core::config::Job;
-use calloff_core::run::RunState;
+use calloff_core::run::{RunState, Trigger};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -38,6 +38,9 @@ struct Row<'a> {
 struct LastRun {
     occurrence: Option<Timestamp>,
     state: RunState,
+    /// For people only.
+    #[serde(skip)]
+    trigger: Trigger,
 }
 
 /// The object that comes last.
@@ -63,7 +66,8 @@ pub(super) async fn status(
     args: &StatusArgs,
     mut output: Output,
 ) -> Result<ExitCode, Error> {
-    let configuration = setup::configuration(config)?;
+    // What is owed is shown even if a job file is broken.
+    let (configuration, broken) = setup::configuration_as_far_as_valid(config)?;
     let now = SystemClock.now();
     let (record, last, daemon, owed) = match configuration.open_existing()? {
         Some(store) => {
@@ -103,10 +107,13 @@ pub(super) async fn status(
         output.json(&Closing { daemon })?;
     } else {
         // What is owed comes first, so that nobody forgets it.
-        output.text(&report::owed(&owed, now))?;
+        output.text(&report::owed(&owed, now, output.width()))?;
+        if !owed.is_empty() {
+            output.text("\n")?;
+        }
         output.text(&text(&rows, daemon.as_ref(), now, output.width()))?;
     }
-    Ok(ExitCode::SUCCESS)
+    broken.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
 fn row<'a>(
@@ -126,7 +133,11 @@ fn row<'a>(
             (State::Armed, None) => "armed",
         },
         next: agenda::upcoming(entry, cursor).filter(|_| job.enabled).map(|next| next.fire_at),
-        last: last.map(|last| LastRun { occurrence: last.occurrence, state: last.state }),
+        last: last.map(|last| LastRun {
+            occurrence: last.occurrence,
+            state: last.state,
+            trigger: last.trigger,
+        }),
         paused_until: pause.map(|pause| pause.until),
         reason: pause.map(|pause| pause.reason.clone()),
         held_until: None,
@@ -140,7 +151,7 @@ fn text(rows: &[Row<'_>], daemon: Option<&Process>, now: Timestamp, width: Optio
             || "never ran".to_owned(),
             |last| match last.occurrence {
                 Some(occurrence) => format!("{} ({})", last.state, report::seconds(occurrence)),
-                None => format!("{} (manual)", last.state),
+                None => format!("{} ({})", last.state, last.trigger),
             },
         );
         table.add_row([

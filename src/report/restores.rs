@@ -5,8 +5,7 @@ use calloff_core::restore::{Debt, DebtState, Payment};
 use jiff::Timestamp;
 
 use super::style::{BOLD, DIM, coloured, styled};
-use super::table::table;
-use super::text::line;
+use super::text::{hanging, line, most_columns};
 use super::time::{relative, seconds};
 
 /// A debt with when it is to be paid.
@@ -34,21 +33,30 @@ impl StandingDebt {
     /// Why it is still owed, or how it ended.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
-        match (&self.payment, self.debt.state) {
+        let (debt, id) = (&self.debt, self.debt.restore_id);
+        match (&self.payment, debt.state) {
             (Payment::ByHand(why), DebtState::Owed) => {
-                let id = self.debt.restore_id;
+                let refused = debt
+                    .reason
+                    .as_ref()
+                    .map_or_else(String::new, |reason| format!("; refused before: {reason}"));
                 Some(format!(
-                    "{why}; `calloff restore pay {id}` puts it back, `calloff restore waive {id}` ends the debt"
+                    "{why}; `calloff restore pay {id}` puts it back, `calloff restore waive {id}` ends the debt{refused}"
                 ))
             }
-            _ => self.debt.reason.clone(),
+            _ => debt.reason.clone(),
         }
     }
 }
 
 /// Debts that are owed, each with what can be done about it.
 #[must_use]
-pub fn owed<'a>(debts: impl IntoIterator<Item = &'a StandingDebt>, now: Timestamp) -> String {
+pub fn owed<'a>(
+    debts: impl IntoIterator<Item = &'a StandingDebt>,
+    now: Timestamp,
+    width: Option<u16>,
+) -> String {
+    let columns = most_columns(width);
     let mut text = String::new();
     for standing in debts {
         let StandingDebt { debt, payment } = standing;
@@ -57,52 +65,71 @@ pub fn owed<'a>(debts: impl IntoIterator<Item = &'a StandingDebt>, now: Timestam
         line(&mut text, format_args!("{}", styled(coloured(AnsiColor::Yellow).bold(), headline)));
         let requester =
             before.requester.as_deref().map_or_else(String::new, |who| format!(", requested by {who}"));
-        line(&mut text, format_args!("  {} backup {}{requester}", styled(DIM, "was: "), before.backup));
-        let since = format!("{}, job {}", seconds(debt.owed_since), debt.job);
-        line(&mut text, format_args!("  {} {since}", styled(DIM, "since:")));
-        let due = match payment {
-            Payment::ByHand(why) => why.clone(),
-            Payment::Now => format!("now; the window has closed, {}", relative(standing.due(now), now)),
-            Payment::At(at) => format!("{}, {}", seconds(*at), relative(*at, now)),
+        let mut say = |label: &str, what: &str| {
+            hanging(&mut text, &format!("  {} ", styled(DIM, format_args!("{label:<6}"))), 9, what, columns);
         };
-        line(&mut text, format_args!("  {} {due}", styled(DIM, "due:  ")));
+        say("was:", &format!("backup {}{requester}", before.backup));
+        say("since:", &format!("{}, job {}", seconds(debt.owed_since), debt.job));
+        say("due:", &due(standing, now));
         if let Some(others) = debt.others() {
-            line(&mut text, format_args!("  {} {others}; not what is put back", styled(DIM, "also: ")));
+            say("also:", &format!("{others}; that is not what is put back"));
+        }
+        if let Payment::ByHand(why) = payment {
+            say("why:", why);
         }
         if let Some(why) = &debt.reason {
-            let tries = if debt.tries == 1 { "1 try".to_owned() } else { format!("{} tries", debt.tries) };
-            line(&mut text, format_args!("  {} {why} ({tries})", styled(DIM, "why:  ")));
+            let tries = match debt.tries {
+                0 => String::new(),
+                1 => " (1 try)".to_owned(),
+                tries => format!(" ({tries} tries)"),
+            };
+            say("why:", &format!("{why}{tries}"));
         }
-        if debt.tries > 0 || matches!(payment, Payment::ByHand(_)) {
-            line(&mut text, format_args!("  {} calloff restore pay {id}", styled(DIM, "next: ")));
-            line(
-                &mut text,
-                format_args!("     {}  calloff restore waive {id} --reason '…'", styled(DIM, "or:")),
-            );
+        if debt.reason.is_some() || matches!(payment, Payment::ByHand(_)) {
+            say("next:", &format!("calloff restore pay {id}"));
+            say("or:", &format!("calloff restore waive {id} --reason '…'"));
         } else {
-            line(&mut text, format_args!("  {} {id}", styled(DIM, "id:   ")));
+            say("id:", &id.to_string());
         }
     }
     text
 }
 
-/// Debts that were paid or waived, as a table.
+/// When a debt is paid, for people.
+fn due(standing: &StandingDebt, now: Timestamp) -> String {
+    let closed = standing.due(now);
+    match (&standing.payment, standing.debt.next_try) {
+        (Payment::ByHand(_), _) => format!("{}, {}; not by itself", seconds(closed), relative(closed, now)),
+        (Payment::Now, _) => format!("now; the window has closed, {}", relative(closed, now)),
+        (Payment::At(at), Some(next)) if *at == next => {
+            format!("{}, {}; tried again {}", seconds(closed), relative(closed, now), relative(next, now))
+        }
+        (Payment::At(at), _) => format!("{}, {}", seconds(*at), relative(*at, now)),
+    }
+}
+
+/// Debts that were paid or waived, some lines each: IDs and rules are there to be copied.
 #[must_use]
 pub fn ended<'a>(debts: impl IntoIterator<Item = &'a StandingDebt>, width: Option<u16>) -> String {
-    let mut rows = table(["STATE", "WHEN", "ACCOUNT", "JOB", "RECURRENCE", "BACKUP", "NOW", "WHY"], width);
+    let columns = most_columns(width);
+    let mut text = String::new();
     for StandingDebt { debt, .. } in debts {
-        rows.add_row([
-            debt.state.to_string(),
-            debt.ended_at.map_or_else(String::new, seconds),
-            debt.account.to_string(),
-            debt.job.clone(),
-            debt.pre_image.rrule.clone(),
-            debt.pre_image.backup.to_string(),
-            debt.restored.as_ref().map_or_else(String::new, ToString::to_string),
-            debt.reason.clone().unwrap_or_default(),
-        ]);
+        let at = debt.ended_at.map_or_else(String::new, seconds);
+        let before = &debt.pre_image;
+        line(&mut text, format_args!("{:<6} {at}  {} in {}", debt.state, before.rrule, debt.account));
+        let mut say = |label: &str, what: &str| {
+            hanging(&mut text, &format!("  {} ", styled(DIM, format_args!("{label:<6}"))), 9, what, columns);
+        };
+        say("was:", &format!("backup {}, job {}", before.backup, debt.job));
+        if let Some(restored) = &debt.restored {
+            say("is:", &format!("backup {restored}"));
+        }
+        if let Some(reason) = &debt.reason {
+            say("why:", reason);
+        }
+        say("id:", &debt.restore_id.to_string());
     }
-    format!("{rows}\n")
+    text
 }
 
 /// A debt that has just been paid.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use calloff_core::ids::JobName;
 use calloff_core::outcome::Outcome;
-use calloff_core::run::{Run, RunState};
+use calloff_core::run::{Run, RunState, Trigger};
 use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params, params_from_iter};
@@ -32,6 +32,8 @@ pub struct Last {
     pub occurrence: Option<Timestamp>,
     /// Where it stands.
     pub state: RunState,
+    /// What set it off.
+    pub trigger: Trigger,
 }
 
 impl Store {
@@ -76,12 +78,13 @@ impl Store {
     pub async fn last_runs(&self) -> Result<BTreeMap<String, Last>, StoreError> {
         self.read(|connection| {
             // With a bare max(), SQLite takes the other columns from the row that has it.
-            let mut statement =
-                connection.prepare("SELECT job, occurrence, state, max(run_id) FROM runs GROUP BY job")?;
+            let mut statement = connection
+                .prepare("SELECT job, occurrence, state, trigger, max(run_id) FROM runs GROUP BY job")?;
             let rows = statement.query_map([], |row| {
                 let last = Last {
                     occurrence: rows::instant(row, 1)?,
                     state: rows::parsed(row, 2, RunState::parse)?,
+                    trigger: rows::parsed(row, 3, Trigger::parse)?,
                 };
                 Ok((row.get(0)?, last))
             })?;

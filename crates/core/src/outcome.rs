@@ -207,7 +207,7 @@ pub fn hint(outcome: Outcome, code: Option<&str>) -> Option<&'static str> {
             "the backup was already running, and Zoho can't stop it then: schedule the job earlier"
         }
         (Outcome::NotFound, _) => {
-            "check the ID and the account: use the `id` that GET /backup answers, not one from the backup history"
+            "check the ID and the account: `calloff backup show` has the account's; those in the backup history are others"
         }
         (Outcome::Denied, "OAUTH_SCOPE_MISMATCH") => {
             "the refresh token lacks a scope: generate one with ZohoCRM.bulk.backup.UPDATE and ZohoCRM.bulk.backup.READ"

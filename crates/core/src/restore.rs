@@ -172,7 +172,7 @@ pub fn payment<'a>(
         }
         None => {
             return Payment::ByHand(format!(
-                "orphaned: there is no job `{}` any more that would say when to restore",
+                "orphaned: there is no valid job `{}` any more that would say when to restore",
                 debt.job
             ));
         }
@@ -430,11 +430,11 @@ mod tests {
             Payment::ByHand(why) => why,
             other => panic!("{other:?}"),
         };
-        assert!(by_hand(&[]).starts_with("orphaned: there is no job `freeze`"));
+        assert!(by_hand(&[]).starts_with("orphaned: there is no valid job `freeze`"));
         assert!(by_hand(&[job("freeze", "acme", "freeze", "")]).contains("no `[restore]`"));
         let away = payment(&debt(), false, [], now);
         assert!(matches!(away, Payment::ByHand(why) if why.contains("not configured")));
-        assert!(by_hand(&[job("freeze", "globex", "freeze", "restore = {}")]).contains("no job"));
+        assert!(by_hand(&[job("freeze", "globex", "freeze", "restore = {}")]).contains("no valid job"));
     }
 
     #[test]

@@ -113,7 +113,7 @@ pub struct RestoreListArgs {
 It looks first: if the same recurrence is scheduled already the debt is paid, and another one is
 not overwritten.
 
-Exit codes: 0 it is scheduled; 1 Zoho refuses; 64 no such restore; 69 Zoho could not be reached,
+Exit codes: 0 it is scheduled; 1 Zoho refuses; 64 no such restore, or it was waived; 69 Zoho could not be reached,
 or another process is at it; 77 the credentials were refused.")]
 pub struct RestorePayArgs {
     /// The restore, by the ID that `calloff restore list` shows
@@ -126,6 +126,9 @@ pub struct RestorePayArgs {
 
 /// `calloff restore waive`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 it is waived; 64 no such restore, or it was paid or waived before; 69 another process
+is paying it, or the record can't be used.")]
 pub struct RestoreWaiveArgs {
     /// The restore, by the ID that `calloff restore list` shows
     #[arg(value_name = "RESTORE_ID")]

@@ -76,7 +76,7 @@ pub enum Command {
     Plan(PlanArgs),
     /// Show why a job would or would not act at an instant; changes nothing
     Explain(ExplainArgs),
-    /// Show what Zoho itself has of an account's backups
+    /// Show what Zoho itself has of an account's backups, or schedule one
     Backup(BackupArgs),
     /// Test an account's credentials
     Auth(AuthArgs),

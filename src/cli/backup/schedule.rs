@@ -64,7 +64,9 @@ fn hint(code: Option<&str>) -> Option<&'static str> {
         "INVALID_DATA" => {
             "write the rule as Zoho has it, such as RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=TU; FREQ is WEEKLY or MONTHLY"
         }
-        "BACKUP_ALREADY_SCHEDULED" => "an organisation has one schedule at a time: cancel that one first",
+        "BACKUP_ALREADY_SCHEDULED" => {
+            "an organisation has one schedule at a time: cancel that one first, with `calloff cancel ID -a ACCOUNT`"
+        }
         "LIMIT_EXCEEDED" => "the organisation has used up its backups: buy one or wait for the next month",
         "OAUTH_SCOPE_MISMATCH" => "the refresh token lacks the scope ZohoCRM.bulk.backup.CREATE",
         _ => return None,

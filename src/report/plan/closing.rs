@@ -86,7 +86,7 @@ fn put_back(account: &AccountPlan<'_>) -> String {
         at.push(format!("and {} more", restores.len() - NAMED));
     }
     format!(
-        "Scheduled again in {}, under a new ID and at a time of day that Zoho picks: {}.",
+        "Scheduled again in {}: at {}. Zoho gives it a new ID, and picks its first day and the time of day.",
         account.account,
         at.join(", ")
     )
