@@ -8,7 +8,7 @@ use calloff_core::course::{self, Course, End, Question, Starts};
 use calloff_core::ids::{BackupId, BackupRef, RestoreId};
 use calloff_core::live::{LiveBackup, Phase};
 use calloff_core::outcome::Outcome;
-use calloff_core::restore::PreImage;
+use calloff_core::restore::{NewDebt, PreImage};
 use calloff_core::run::{Run, Target};
 use jiff::Timestamp;
 
@@ -19,7 +19,7 @@ use super::pursuit::Spent;
 use super::runner::PATIENCE;
 use super::worker::{Ended, Orders, Owing, Worker, open_targets};
 use crate::error::chain;
-use crate::store::{self as record, Decision, NewDebt, Owed};
+use crate::store::{self as record, Decision, Owed};
 
 /// The pauses between the tries of a late run to see whether its backup has run meanwhile.
 const LATE_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
@@ -174,8 +174,8 @@ impl Worker {
             account: run.account.clone(),
             job: run.job.clone(),
             pre_image,
+            owed_since: now,
             due: orders.closing(now).unwrap_or(now),
-            now,
         });
         let makes_debt = debt.is_some();
         let decision = Decision { current, debt };

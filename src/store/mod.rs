@@ -31,7 +31,7 @@ pub use history::{Filter, Last};
 pub use live::Seen;
 pub use owner::{Process, Role};
 pub use recovery::{Interrupted, RunDebt};
-pub use restores::{ForPayment, NewDebt, Owed, Payable, Settlement, Successor};
+pub use restores::{ForPayment, Owed, Payable, Settlement, Successor};
 pub use runs::{Attempt, Claim, Claimed, Decided, Decision, Ending, Missed, NewRun, Written};
 pub use writer::Health;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use calloff_core::ids::{AccountName, BackupId, RestoreId, RunId};
-use calloff_core::restore::{Debt, DebtState, PreImage};
+use calloff_core::restore::{Debt, DebtState, NewDebt, PreImage};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -17,23 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const COLUMNS: &str =
     "restore_id, account, job, backup, rrule, status, scheduled_date, start_date, requester,
      owed_since, due, state, tries, next_try, reason, restored, ended_at, reminded_at";
-
-/// A debt that a run is about to make.
-#[derive(Debug, Clone)]
-pub struct NewDebt {
-    /// Its ID, unless the account has one already.
-    pub restore_id: RestoreId,
-    /// The account.
-    pub account: AccountName,
-    /// The job.
-    pub job: String,
-    /// What is scheduled now.
-    pub pre_image: PreImage,
-    /// When the window closes.
-    pub due: Timestamp,
-    /// The present instant.
-    pub now: Timestamp,
-}
 
 /// What a backup has become that was put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -348,7 +331,7 @@ pub(super) fn owe(tx: &Transaction<'_>, run: RunId, new: &NewDebt) -> rusqlite::
                 scheduled_date,
                 start_date,
                 requester,
-                new.now.as_millisecond(),
+                new.owed_since.as_millisecond(),
                 new.due.as_millisecond(),
             ],
         )?;

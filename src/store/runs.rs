@@ -4,11 +4,12 @@ use calloff_core::agenda;
 use calloff_core::hold::Held;
 use calloff_core::ids::{AccountName, BackupId, BackupRef, JobName, RunId};
 use calloff_core::outcome::{self, Outcome};
+use calloff_core::restore::NewDebt;
 use calloff_core::run::{RunState, Target, Trigger};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::restores::{NewDebt, Owed};
+use super::restores::Owed;
 use super::{Store, StoreError, holds, pauses, restores};
 
 /// A run that is about to begin.

@@ -112,6 +112,45 @@ pub struct Debt {
     pub reminded_at: Option<Timestamp>,
 }
 
+/// A debt that is about to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDebt {
+    /// Its ID, unless the account has one already.
+    pub restore_id: RestoreId,
+    /// The account.
+    pub account: AccountName,
+    /// The name of the job whose cancel it is.
+    pub job: String,
+    /// What is scheduled now.
+    pub pre_image: PreImage,
+    /// The present instant.
+    pub owed_since: Timestamp,
+    /// When the window closes.
+    pub due: Timestamp,
+}
+
+impl From<NewDebt> for Debt {
+    fn from(new: NewDebt) -> Self {
+        let NewDebt { restore_id, account, job, pre_image, owed_since, due } = new;
+        Self {
+            restore_id,
+            account,
+            job,
+            pre_image,
+            also: Vec::new(),
+            owed_since,
+            due,
+            state: DebtState::Owed,
+            tries: 0,
+            next_try: None,
+            reason: None,
+            restored: None,
+            ended_at: None,
+            reminded_at: None,
+        }
+    }
+}
+
 impl Debt {
     /// Whether a cancel of this backup is part of what made the debt. What Zoho shows of it may be from before that.
     #[must_use]
@@ -372,22 +411,14 @@ mod tests {
     }
 
     fn debt() -> Debt {
-        Debt {
+        Debt::from(NewDebt {
             restore_id: RestoreId::parse("0197c9d4-0000-7000-8000-000000000001").unwrap(),
             account: "acme".parse().unwrap(),
             job: "freeze".to_owned(),
             pre_image: PreImage::of(&live("SCHEDULED", Some(RULE))).unwrap(),
-            also: vec![],
             owed_since: ts(OPENS),
             due: ts("2026-11-28T00:00:00Z"),
-            state: DebtState::Owed,
-            tries: 0,
-            next_try: None,
-            reason: None,
-            restored: None,
-            ended_at: None,
-            reminded_at: None,
-        }
+        })
     }
 
     #[test]

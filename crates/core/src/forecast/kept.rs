@@ -11,7 +11,7 @@ use crate::config::{Hold, Job};
 use crate::course::{Course, Question};
 use crate::hold::{self, Held, Memory, Response};
 use crate::ids::{BackupRef, RestoreId};
-use crate::restore::{self, Debt, DebtState, Found, Payment};
+use crate::restore::{self, Debt, DebtState, Found, NewDebt, Payment};
 
 /// What stands on record of an account when its forecast begins. The default is nothing.
 #[derive(Debug, Clone, Copy, Default)]
@@ -138,22 +138,14 @@ impl<'p, 'a> Kept<'p, 'a> {
         let Some(pre_image) = ended else { return };
         let now = world.now;
         let due = closing(job, now).unwrap_or(now);
-        let debt = Debt {
+        let debt = Debt::from(NewDebt {
             restore_id: RestoreId::new(Uuid::nil()),
             account: job.account.clone(),
             job: job.name.as_str().to_owned(),
             pre_image,
-            also: Vec::new(),
             owed_since: now,
             due,
-            state: DebtState::Owed,
-            tries: 0,
-            next_try: None,
-            reason: None,
-            restored: None,
-            ended_at: None,
-            reminded_at: None,
-        };
+        });
         self.debt = Some((debt, Some(due)));
     }
 

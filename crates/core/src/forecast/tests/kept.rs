@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::hold::{Held, Memory};
-use crate::restore::{Debt, DebtState, PreImage};
+use crate::restore::{Debt, DebtState, NewDebt, PreImage};
 
 /// What is foretold up to an instant, each as instants in one line.
 #[derive(Debug, PartialEq, Eq)]
@@ -268,22 +268,14 @@ fn a_look_is_made_as_soon_as_the_conditions_come_to_hold() {
 
 fn debt() -> Debt {
     let Reading::Read(Some(live)) = weekly().live else { panic!() };
-    Debt {
+    Debt::from(NewDebt {
         restore_id: "0197c9d4-0000-7000-8000-000000000001".parse().unwrap(),
         account: "acme".parse().unwrap(),
         job: "friday".to_owned(),
         pre_image: PreImage::of(&live).unwrap(),
-        also: vec![],
         owed_since: ts("2026-11-20T12:30:00Z"),
         due: ts("2026-11-21T00:00:00Z"),
-        state: DebtState::Owed,
-        tries: 0,
-        next_try: None,
-        reason: None,
-        restored: None,
-        ended_at: None,
-        reminded_at: None,
-    }
+    })
 }
 
 #[test]
