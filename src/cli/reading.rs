@@ -67,9 +67,14 @@ pub(super) fn say_unread(account: &AccountName, unread: &Unread) -> u8 {
     if let Some(hint) = hint.filter(|_| unread.outcome != Outcome::Exhausted) {
         notice(&format!("account `{account}`: {hint}"));
     }
-    match unread.outcome {
+    exit_code(unread.outcome, unread.code.as_deref())
+}
+
+/// The exit code of a refusal. One that was not even answered has done nothing at all.
+pub(super) fn exit_code(outcome: Outcome, code: Option<&str>) -> u8 {
+    match outcome {
         Outcome::Exhausted => 69,
-        outcome if outcome::credentials_refused(outcome, unread.code.as_deref()) => 77,
+        outcome if outcome::credentials_refused(outcome, code) => 77,
         _ => 1,
     }
 }

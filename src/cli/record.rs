@@ -60,7 +60,7 @@ impl Record {
     pub(super) fn held_until(&self, job: &Job, now: Timestamp) -> Option<Timestamp> {
         let held = self.holds.get(&job.account)?.iter().find(|held| held.job == job.name)?;
         match hold::standing(held, Some(job), now) {
-            hold::Standing::PollAt(_) => job.when.window.as_ref()?.window.closing_at(now),
+            hold::Standing::PollAt(_) => job.when.closing_at(now),
             hold::Standing::DormantUntil(_) | hold::Standing::Over => None,
         }
     }

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use calloff_core::config::Job;
 use calloff_core::ids::RestoreId;
-use calloff_core::outcome::{self, Outcome};
 use calloff_core::restore::{self, Debt, DebtState};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args::{LogArgs, RestoreCommand, RestoreListArgs, RestorePayArgs, RestoreWaiveArgs};
 use super::output::{Output, notice};
+use super::reading::exit_code;
 use super::setup::{self, Configuration};
 use crate::clock::{Clock as _, SystemClock};
 use crate::daemon::Paid;
@@ -59,6 +59,13 @@ impl<'a> Row<'a> {
 pub(super) fn standing(configuration: &Configuration, debts: Vec<Debt>, now: Timestamp) -> Vec<StandingDebt> {
     let standing = |debt: Debt| StandingDebt { payment: payment(configuration, &debt, now), debt };
     debts.into_iter().map(standing).collect()
+}
+
+/// Prints one debt, as it stands now.
+fn print_json(configuration: &Configuration, debt: Debt, output: &mut Output) -> Result<(), Error> {
+    let now = SystemClock.now();
+    let standing = StandingDebt { payment: payment(configuration, &debt, now), debt };
+    output.json(&Row::new(&standing, now))
 }
 
 fn payment(configuration: &Configuration, debt: &Debt, now: Timestamp) -> restore::Payment {
@@ -144,7 +151,7 @@ async fn pay(
         Paid::Yes(debt) => (debt, 0),
         Paid::No(debt, refusal) => {
             notice(&format!("it is still owed: {}", refusal.why));
-            (debt, code(refusal.outcome, refusal.code.as_deref()))
+            (debt, exit_code(refusal.outcome, refusal.code.as_deref()))
         }
         Paid::Before(debt) => {
             notice(&format!("it was {} before", debt.state));
@@ -168,23 +175,12 @@ async fn pay(
         }
     };
     if args.form.json {
-        let now = SystemClock.now();
-        let payment = payment(&configuration, &debt, now);
-        output.json(&Row::new(&StandingDebt { debt, payment }, now))?;
+        print_json(&configuration, debt, &mut output)?;
     } else if debt.state == DebtState::Paid {
         output.text(&report::paid(&debt))?;
     }
     close(&store).await?;
     Ok(ExitCode::from(code))
-}
-
-/// The exit code of a refusal. One that was not even answered has done nothing at all.
-pub(super) fn code(outcome: Outcome, code: Option<&str>) -> u8 {
-    match outcome {
-        Outcome::Exhausted => 69,
-        outcome if outcome::credentials_refused(outcome, code) => 77,
-        _ => 1,
-    }
 }
 
 async fn waive(config: Option<&Path>, args: RestoreWaiveArgs, mut output: Output) -> Result<ExitCode, Error> {
@@ -204,9 +200,7 @@ async fn waive(config: Option<&Path>, args: RestoreWaiveArgs, mut output: Output
     let after = find(&store, args.restore_id).await?;
     close(&store).await?;
     if args.form.json {
-        let now = SystemClock.now();
-        let payment = payment(&configuration, &after, now);
-        output.json(&Row::new(&StandingDebt { debt: after, payment }, now))?;
+        print_json(&configuration, after, &mut output)?;
     } else {
         output.text(&format!(
             "waived: {} is not scheduled again in {}\n",

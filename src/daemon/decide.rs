@@ -175,7 +175,7 @@ impl Worker {
             job: run.job.clone(),
             pre_image,
             owed_since: now,
-            due: orders.closing(now).unwrap_or(now),
+            due: orders.when.closing_at(now).unwrap_or(now),
         });
         let makes_debt = debt.is_some();
         let decision = Decision { current, debt };

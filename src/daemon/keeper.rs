@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use calloff_core::config::Job;
 use calloff_core::hold::{self, Held, Standing};
 use calloff_core::ids::{JobName, RestoreId};
 use calloff_core::restore::{self, Debt, Payment};
@@ -130,7 +129,9 @@ impl Runner {
         let at = match hold::standing(&held, job.map(AsRef::as_ref), now) {
             Standing::Over => now,
             Standing::DormantUntil(at) => at,
-            Standing::PollAt(at) => at.min(job.and_then(|job| closing(job, now)).unwrap_or(Timestamp::MAX)),
+            Standing::PollAt(at) => {
+                at.min(job.and_then(|job| job.when.closing_at(now)).unwrap_or(Timestamp::MAX))
+            }
         };
         (at, Duty::Hold(held))
     }
@@ -191,10 +192,6 @@ impl Runner {
             self.worker.pursuer().wait(REST).await;
         }
     }
-}
-
-fn closing(job: &Job, now: Timestamp) -> Option<Timestamp> {
-    job.when.window.as_ref()?.window.closing_at(now)
 }
 
 #[cfg(test)]

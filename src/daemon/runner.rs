@@ -246,7 +246,7 @@ fn hold_of(job: &Job, now: Timestamp) -> Option<Held> {
         job: job.name.clone(),
         account: job.account.clone(),
         since: now,
-        closes: job.when.window.as_ref()?.window.closing_at(now)?,
+        closes: job.when.closing_at(now)?,
         next_poll: now.saturating_add(hold.poll).unwrap_or(Timestamp::MAX),
         memory: Memory::default(),
     })

@@ -119,11 +119,6 @@ impl Orders {
         self.when.window.as_ref().is_some_and(|named| !named.window.contains(now))
     }
 
-    /// When the window closes that is open now, if the run needs one.
-    pub(super) fn closing(&self, now: Timestamp) -> Option<Timestamp> {
-        self.when.window.as_ref()?.window.closing_at(now)
-    }
-
     /// Whether there is something to decide for these backups before anything is sent.
     #[must_use]
     pub fn is_conditional(&self, backups: &[BackupRef]) -> bool {

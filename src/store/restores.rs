@@ -151,7 +151,7 @@ impl Store {
         if self.is_at_work(payer.as_deref()) {
             return Ok(ForPayment::Busy);
         }
-        // A run whose process has ended sends nothing. When it is taken up it finds what it owes paid, and looks again.
+        // A run whose process has ended sends nothing. Who takes it up adds to the debt, or finds it paid and looks again.
         let ended: Vec<String> =
             adding.into_iter().filter(|owner| self.shared.owner.has_ended(owner)).collect();
         let ended = serde_json::to_string(&ended).unwrap_or_default();
@@ -197,8 +197,7 @@ impl Store {
         payer.is_some_and(|payer| payer != self.shared.owner.id() && !self.shared.owner.has_ended(payer))
     }
 
-    /// Records what came of a try to pay; says whether the debt stands so now. It does not if a person has waived it
-    /// meanwhile, or a cancel has come in between.
+    /// Records what came of a try to pay; says whether the debt stands so now. It does not if a cancel has come in between.
     ///
     /// # Errors
     ///

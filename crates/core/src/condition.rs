@@ -141,6 +141,12 @@ pub enum Permit {
 }
 
 impl Conditions {
+    /// When the window closes that is asked for and open now; `None` if none is asked for, or it is shut.
+    #[must_use]
+    pub fn closing_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.window.as_ref()?.window.closing_at(now)
+    }
+
     /// Which facts are needed to tell.
     #[must_use]
     pub fn needs(&self) -> Needs {

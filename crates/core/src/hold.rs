@@ -7,12 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::{Job, OnDrift};
 use crate::course::{Course, End};
 use crate::ids::{AccountName, JobName};
+use crate::instant::later;
 use crate::live::{self, Current, LiveBackup};
 use crate::outcome::Outcome;
 use crate::restore;
 use crate::text::relative;
 
-/// A window that is held: a run of the job has acted in it.
+/// A window that is held: its job was due in it, or was set off by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     /// The job that holds.
@@ -99,11 +100,6 @@ pub fn acted_in_vain(drift: Drift, memory: &Memory, now: Timestamp) -> Memory {
         acts,
         act_after: Some(last.map_or(again, |last| again.min(last))),
     }
-}
-
-fn later(now: Timestamp, by: Duration) -> Timestamp {
-    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-    now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// A backup that is scheduled while its window is held.

@@ -199,7 +199,7 @@ pub fn payment<'a>(
         }
         // A job that is switched off holds nothing; the debt that it has made is due when its window closes even so.
         if is_own || (job.enabled && (job.hold.is_some() || job.restore)) {
-            closes = closes.max(job.when.window.as_ref().and_then(|named| named.window.closing_at(now)));
+            closes = closes.max(job.when.closing_at(now));
         }
     }
     match own {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::instant::just_before;
+use crate::instant::{just_before, later};
 use crate::schedule::Schedule;
 
 /// Openings that are looked at, at about most, to find where a window opens or closes: one that opens anew before it
@@ -170,10 +170,6 @@ impl Entry {
             Self::Recurring { opens, .. } => opens.next(after),
         }
     }
-}
-
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 fn earlier(at: Timestamp, by: Duration) -> Timestamp {

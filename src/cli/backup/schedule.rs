@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use crate::cli::args::BackupScheduleArgs;
 use crate::cli::output::{Output, notice};
-use crate::cli::reading::{POLICY, Reader, came_of};
-use crate::cli::restore;
+use crate::cli::reading::{POLICY, Reader, came_of, exit_code};
 use crate::cli::setup::Configuration;
 use crate::daemon::Back;
 use crate::error::Error;
@@ -42,7 +41,7 @@ pub(super) async fn schedule(
             if rrule.is_none() && refusal.outcome == Outcome::Exhausted {
                 notice("it may have begun all the same: see `calloff backup show` before you try again");
             }
-            return Ok(ExitCode::from(restore::code(refusal.outcome, refusal.code.as_deref())));
+            return Ok(ExitCode::from(exit_code(refusal.outcome, refusal.code.as_deref())));
         }
     };
     if args.form.json {

@@ -124,7 +124,7 @@ impl<'p, 'a> Kept<'p, 'a> {
     pub(super) fn take_over(&mut self, place: usize, world: &mut World) {
         let job = self.players[place].job;
         self.owe(job, world);
-        let (Some(hold), Some(closes)) = (job.hold, closing(job, world.now)) else { return };
+        let (Some(hold), Some(closes)) = (job.hold, job.when.closing_at(world.now)) else { return };
         // One of the same window goes on as it is, whatever becomes of the run.
         if self.holds.get(&place).is_none_or(|holding| holding.closes != closes) {
             let poll = world.now.saturating_add(hold.poll).unwrap_or(Timestamp::MAX);
@@ -137,7 +137,7 @@ impl<'p, 'a> Kept<'p, 'a> {
         let ended = world.ended.take().filter(|_| job.restore && self.debt.is_none());
         let Some(pre_image) = ended else { return };
         let now = world.now;
-        let due = closing(job, now).unwrap_or(now);
+        let due = job.when.closing_at(now).unwrap_or(now);
         let debt = Debt::from(NewDebt {
             restore_id: RestoreId::new(Uuid::nil()),
             account: job.account.clone(),
@@ -203,8 +203,4 @@ impl<'p, 'a> Kept<'p, 'a> {
             },
         };
     }
-}
-
-fn closing(job: &Job, now: Timestamp) -> Option<Timestamp> {
-    job.when.window.as_ref()?.window.closing_at(now)
 }
