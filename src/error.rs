@@ -20,6 +20,12 @@ pub enum Error {
         /// In how many files.
         files: usize,
     },
+    /// What is right was done, and the rest of the jobs was left out; why has been said.
+    #[error("not all files are in force, and {jobs} {} left out; the rest was done", if *jobs == 1 { "job was" } else { "jobs were" })]
+    Quarantined {
+        /// How many jobs.
+        jobs: usize,
+    },
     /// There is no configuration, or it can't be read.
     #[error("{0}")]
     NoConfig(String),
@@ -69,7 +75,11 @@ impl Error {
             Self::Usage(_) => 64,
             Self::Store(_) | Self::Unrecorded | Self::Simulator { .. } => 69,
             Self::Output(_) | Self::Internal(_) => 70,
-            Self::Config { .. } | Self::NoConfig(_) | Self::Secret { .. } | Self::Scenario { .. } => 78,
+            Self::Config { .. }
+            | Self::Quarantined { .. }
+            | Self::NoConfig(_)
+            | Self::Secret { .. }
+            | Self::Scenario { .. } => 78,
         })
     }
 }

@@ -125,18 +125,53 @@ fn a_wrong_configuration_exits_78_and_nothing_is_sent(#[case] line: &str, #[case
 }
 
 #[test]
-fn one_wrong_job_file_stops_all_before_anything_is_sent() {
+fn what_a_person_sets_off_is_not_begun_while_a_file_is_wrong() {
     let good = "backups = [\"42\"]\n[schedule]\nevery = \"1s\"\n";
     for bad in ["../../x", "12a", ""] {
         let wrong = format!("backups = [\"{bad}\"]\n[schedule]\nevery = \"1s\"\n");
         let place = Place::new(&scenario(""), "", &[("good", good), ("eu/wrong", &wrong)]);
-        let done = place.run(&["once", "--since", "1h"]);
+        let done = place.run(&["trigger", "good"]);
         assert_eq!(done.code, 78, "{}", done.stderr);
         assert!(done.stderr.contains("jobs/eu/wrong.toml:2:"), "{}", done.stderr);
         assert_eq!(place.requests(), 0);
         // A job file doesn't matter to `cancel`.
         assert_eq!(place.run(&["cancel", "42", "-a", "acme"]).code, 0);
     }
+}
+
+/// A job for this backup that was due a moment ago.
+fn just_due(backup: &str) -> String {
+    let at = SystemClock.now() - SignedDuration::from_secs(5);
+    format!("backups = [\"{backup}\"]\n[schedule]\nat = \"{at}\"\n")
+}
+
+#[test]
+fn once_does_without_the_files_that_are_wrong_and_says_so() {
+    let wrong = "backups = [\"12a\"]\n";
+    let place = Place::new(&scenario(""), "", &[("good", &just_due("42")), ("eu/wrong", wrong)]);
+    let done = place.run(&["once", "--since", "1m", "--json"]);
+    assert_eq!(done.code, 78, "{}", done.stderr);
+    assert!(done.stderr.contains("jobs/eu/wrong.toml:2:"), "{}", done.stderr);
+    assert!(done.stderr.contains("1 job was left out"), "{}", done.stderr);
+    assert_eq!(done.json()[0]["targets"][0]["outcome"], "cancelled");
+
+    // What comes of the runs matters more.
+    let place = Place::new(&scenario(""), "", &[("good", &just_due("7")), ("eu/wrong", wrong)]);
+    assert_eq!(place.run(&["once", "--since", "1m"]).code, 1);
+}
+
+#[test]
+fn once_does_without_an_account_whose_secret_is_not_there() {
+    let place = Place::new(&scenario(""), "", &[("good", &just_due("42"))]);
+    let other = "[accounts.other]\ndata_center = \"eu\"\nclient_id = \"1000.B\"\n\
+                 client_secret = { file = \"nowhere\" }\nrefresh_token = { env = \"ACME_TOKEN\" }\n";
+    let settings = std::fs::read_to_string(place.path("calloff.toml")).unwrap();
+    place.write("calloff.toml", &format!("{settings}{other}"));
+    place.write("jobs/other.toml", &format!("account = \"other\"\n{}", just_due("42")));
+    let done = place.run(&["once", "--since", "1m", "--json"]);
+    assert_eq!(done.code, 78, "{}", done.stderr);
+    assert!(done.stderr.contains("nowhere"), "{}", done.stderr);
+    assert_eq!(place.cancels(), 1, "{}", done.stderr);
 }
 
 #[rstest]

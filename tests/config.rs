@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use calloff::files::{self, Report};
 use calloff::render::{self, Format};
 use calloff_core::diagnostic::{Code, Diagnostic, Severity};
-use calloff_core::ids::JobName;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -113,7 +112,7 @@ fn every_code_has_a_file_that_brings_it_about() {
         (Code::Duration, "jobs/a.toml", job("1h", "1 fortnight")),
         (Code::OutOfRange, "jobs/a.toml", job("1h", "1ms")),
         (Code::BadText, "jobs/a.toml", job("\"1\"", "")),
-        (Code::NotSupported, "calloff.toml", top("control = \"x\"")),
+        (Code::NotSupported, "calloff.toml", top("http.listen = \"127.0.0.1:1\"")),
         (Code::Contradiction, "calloff.toml", top("retry.max_delay = \"1ms\"")),
         (Code::InlineSecret, "calloff.toml", account("{ env = \"ACME_SECRET\" }", "\"x\"")),
         (Code::SecretReference, "calloff.toml", account("env = \"ACME_SECRET\"", "")),
@@ -235,7 +234,7 @@ fn a_wrong_job_leaves_the_others_to_be_run() {
     let loaded = files::load(&folder.path().join("calloff.toml"), None);
     assert!(loaded.settings.is_some() && !loaded.is_valid());
     assert_eq!(loaded.jobs.len(), 1);
-    assert_eq!(loaded.wrong.iter().map(JobName::as_str).collect::<Vec<_>>(), ["bad"]);
+    assert_eq!(loaded.wrong.iter().map(|wrong| wrong.job.as_str()).collect::<Vec<_>>(), ["bad"]);
 }
 
 #[test]

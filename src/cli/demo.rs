@@ -14,7 +14,9 @@ use jiff::SignedDuration;
 
 use super::args::{DemoArgs, LogArgs, Story};
 use super::output::Output;
-use super::{restore, run, setup};
+use super::run::Serving;
+use super::setup::{self, Insisting};
+use super::{restore, run};
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::Error;
 use crate::store::{Filter, Role, Store};
@@ -83,7 +85,10 @@ pub(super) async fn demo(log: &LogArgs, args: &DemoArgs, mut output: Output) -> 
         .map_err(|source| Error::Simulator { address: address.to_string(), source })?;
     let folder = tempfile::tempdir().map_err(unusable)?;
     lay_out(&tale, folder.path(), &simulator.url()).map_err(unusable)?;
-    let configuration = setup::configuration(Some(&folder.path().join("calloff.toml")))?;
+    let surroundings = setup::surroundings();
+    let insisting = Insisting { is_strict: true, allow_empty: false };
+    let start = setup::start(Some(&folder.path().join("calloff.toml")), &surroundings, insisting)?;
+    let configuration = start.configuration.clone();
 
     let length = args.length.unwrap_or(tale.length);
     output.text(&introduction(&tale, args.story, &simulator.url(), length))?;
@@ -100,7 +105,7 @@ pub(super) async fn demo(log: &LogArgs, args: &DemoArgs, mut output: Output) -> 
         let _ = tokio::time::timeout(length, told).await;
         end.cancel();
     });
-    run::serve(&configuration, stop).await?;
+    run::serve(start, surroundings, Serving::default(), stop).await?;
     simulator.stop().await;
 
     let store = Store::open(&configuration.record(), Role::Reader, SystemClock.now())?;

@@ -44,7 +44,7 @@ pub(super) async fn read_zoho(
     let state = configuration.state_folder();
     let (mut ready, mut without) = (Accounts::new(), BTreeMap::new());
     for name in needs.keys() {
-        match configuration.accounts(BTreeSet::from([name.clone()]), &state, &surroundings) {
+        match configuration.accounts(&BTreeSet::from([name.clone()]), &state, &surroundings) {
             Ok(account) => ready.extend(account),
             Err(Error::Secret { account, reason }) => drop(without.insert(name.clone(), (account, reason))),
             Err(error) => return Err(error),

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::args::{LogArgs, OnceArgs};
 use super::output::Output;
 use super::results::{self, Done, Results};
-use super::setup;
+use super::setup::{self, Insisting};
 use crate::daemon;
 use crate::error::Error;
 use crate::store::Role;
@@ -20,16 +20,20 @@ pub(super) async fn once(
     args: &OnceArgs,
     output: Output,
 ) -> Result<ExitCode, Error> {
-    let configuration = setup::configuration(config)?;
+    let surroundings = setup::surroundings();
+    let insisting = Insisting { is_strict: false, allow_empty: true };
+    let start = setup::start(config, &surroundings, insisting)?;
+    let configuration = &start.configuration;
     configuration.log(log, output.is_terminal() && !args.form.json)?;
+    start.say_quarantined();
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
     let interrupted = store.take_over_at_start().await?;
-    let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING)).await?;
+    let runner = start.runner(&store, &stop, &interrupted, &surroundings, Some(setup::RECORDING)).await?;
     let now = runner.worker.clock.now();
     let back = SignedDuration::try_from(args.since.unwrap_or_default()).unwrap_or(SignedDuration::MAX);
     let fresh = now.saturating_sub(back).unwrap_or(Timestamp::MIN);
-    let mut agenda = daemon::agenda(&store, &configuration.jobs, now, fresh).await?;
+    let mut agenda = daemon::agenda(&store, &configuration.jobs, &start.broken(), now, fresh).await?;
 
     let mut tasks = JoinSet::new();
     results::take_up(interrupted, &runner, &mut tasks);
@@ -39,6 +43,7 @@ pub(super) async fn once(
     }
     let settings = &configuration.settings;
     let mut results = Results::new(args.form.json, output);
+    results.at_best(start.problem());
     results.collect(tasks, &stop, settings.grace).await;
     // What the runs have left to be done is among it.
     if !stop.is_cancelled() {

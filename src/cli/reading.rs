@@ -47,7 +47,7 @@ impl Reader {
         configuration.find_account(account)?;
         let surroundings = setup::surroundings();
         let state = configuration.state_folder();
-        let mut accounts = configuration.accounts([account.clone()].into(), &state, &surroundings)?;
+        let mut accounts = configuration.accounts(&[account.clone()].into(), &state, &surroundings)?;
         let access = accounts
             .remove(account)
             .ok_or_else(|| Error::Internal(format!("account `{account}` was not prepared")))?;

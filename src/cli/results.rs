@@ -37,11 +37,28 @@ pub(super) struct Results {
     orphaned: usize,
     /// The first thing that went wrong besides the runs.
     error: Option<Error>,
+    /// What ends the command if all that was done went well.
+    at_best: Option<Error>,
 }
 
 impl Results {
     pub(super) fn new(json: bool, output: Output) -> Self {
-        Self { json, output, failures: 0, refusals: 0, stopped: 0, unrecorded: 0, orphaned: 0, error: None }
+        Self {
+            json,
+            output,
+            failures: 0,
+            refusals: 0,
+            stopped: 0,
+            unrecorded: 0,
+            orphaned: 0,
+            error: None,
+            at_best: None,
+        }
+    }
+
+    /// Says how the command ends if all that is done goes well.
+    pub(super) fn at_best(&mut self, error: Option<Error>) {
+        self.at_best = error;
     }
 
     /// Waits for all tasks, whatever becomes of one of them; after a stop for `grace` at most.
@@ -166,11 +183,11 @@ impl Results {
         if self.stopped + self.orphaned > 0 {
             return Ok(ExitCode::from(1));
         }
-        Ok(ExitCode::from(match (self.failures, self.refusals) {
-            (0, _) => 0,
-            (failures, refusals) if failures == refusals => 77,
-            _ => 1,
-        }))
+        match (self.failures, self.refusals) {
+            (0, _) => self.at_best.map_or(Ok(ExitCode::SUCCESS), Err),
+            (failures, refusals) if failures == refusals => Ok(ExitCode::from(77)),
+            _ => Ok(ExitCode::from(1)),
+        }
     }
 }
 

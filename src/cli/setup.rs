@@ -8,6 +8,7 @@ use std::time::Duration;
 use calloff_core::config::{self, Account, Job, Settings, State};
 use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::{AccountName, JobName};
+use calloff_core::reload::{self, Candidate, Refusal};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -15,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::args::LogArgs;
 use super::output::{self};
 use crate::clock::{Clock as _, SystemClock};
-use crate::daemon::{Access, Accounts, Runner, Successors, Surroundings, Worker};
+use crate::daemon::{self, Accounts, Quarantined, Readying, Runner, Successors, Surroundings, Worker};
 use crate::error::{Error, chain};
-use crate::files::Loaded;
+use crate::files::{Loaded, Loader, Scan};
 use crate::store::{Interrupted, Role, Store};
 use crate::zoho::HttpTransport;
 use crate::{files, logs};
@@ -29,11 +30,131 @@ const THREADS: usize = 2;
 pub(super) const RECORDING: Duration = Duration::from_secs(30);
 
 /// A valid configuration.
+#[derive(Debug, Clone)]
 pub(super) struct Configuration {
     pub(super) settings: Settings,
     /// The folder of `calloff.toml`, which paths in it are relative to.
     pub(super) folder: PathBuf,
     pub(super) jobs: Vec<Arc<Job>>,
+}
+
+/// A set-up as a start takes it: as far as it is right.
+pub(super) struct Start {
+    /// What is right.
+    pub(super) configuration: Configuration,
+    /// The accounts that its jobs use.
+    pub(super) accounts: Accounts,
+    /// The jobs that are not.
+    pub(super) quarantined: Vec<Quarantined>,
+    /// What is wrong with files.
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// What reads the files again.
+    pub(super) loader: Loader,
+    /// What they were when they were read.
+    pub(super) seen: Scan,
+}
+
+/// What a start insists on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Insisting {
+    /// That every file is right.
+    pub(super) is_strict: bool,
+    /// Nothing, if there is no job.
+    pub(super) allow_empty: bool,
+}
+
+/// Loads `calloff.toml` and all jobs, for a start: it does without the jobs of which something is wrong.
+///
+/// # Errors
+///
+/// If it can't do without; the diagnostics have then been printed.
+pub(super) fn start(
+    config: Option<&Path>,
+    surroundings: &Surroundings,
+    insisting: Insisting,
+) -> Result<Start, Error> {
+    let now = surroundings.clock.now();
+    let mut loader = Loader::new(find(config)?);
+    let read = loader.load(now);
+    let seen = loader.scan(now);
+    output::diagnostics(&read.diagnostics);
+    let candidate = Candidate {
+        settings: read.settings.as_ref(),
+        jobs: read.jobs.len(),
+        errors: read.diagnostics.iter().filter(|found| found.is_error()).count(),
+    };
+    let judged = reload::judge_start(candidate, insisting.is_strict, insisting.allow_empty);
+    let Loaded { base, settings, jobs, wrong, diagnostics, jobs_folder, .. } = read;
+    let settings = match (settings, judged) {
+        (Some(settings), Ok(())) => settings,
+        (_, Err(Refusal::Empty)) => {
+            let folder = jobs_folder.unwrap_or_default();
+            let folder = folder.display();
+            return Err(Error::NoConfig(format!(
+                "there is no job file in `{folder}`; put one there, or say --allow-empty"
+            )));
+        }
+        _ => return Err(problem(&diagnostics).unwrap_or(Error::Config { problems: 0, files: 0 })),
+    };
+    let mut configuration = Configuration { settings, folder: base, jobs };
+    let (accounts, failures) =
+        configuration.ready(&daemon::used(&configuration.jobs), &configuration.state_folder(), surroundings);
+    let unready = failures.iter().next().map(|(account, error)| secret_error(account, error));
+    let (jobs, unready_jobs) = daemon::without(std::mem::take(&mut configuration.jobs), &failures);
+    configuration.jobs = jobs;
+    let is_nothing_left = configuration.jobs.is_empty() && !insisting.allow_empty;
+    if let Some(error) = unready.filter(|_| insisting.is_strict || is_nothing_left) {
+        return Err(error);
+    }
+    let quarantined = wrong.into_iter().map(Quarantined::from).chain(unready_jobs).collect();
+    Ok(Start { configuration, accounts, quarantined, diagnostics, loader, seen })
+}
+
+impl Start {
+    /// Prepares what carries out the runs of its jobs, and those that were interrupted as far as their accounts are
+    /// there.
+    pub(super) async fn runner(
+        &self,
+        store: &Store,
+        stop: &CancellationToken,
+        interrupted: &[Interrupted],
+        surroundings: &Surroundings,
+        record_within: Option<Duration>,
+    ) -> Result<Runner, Error> {
+        let mut accounts = self.accounts.clone();
+        let others = interrupted.iter().map(|interrupted| interrupted.run.account.clone());
+        let others = others.filter(|name| !accounts.contains_key(name)).collect();
+        accounts.extend(self.configuration.ready(&others, store.folder(), surroundings).0);
+        self.configuration.runner_with(store, stop, accounts, surroundings, record_within).await
+    }
+
+    /// The names of the jobs that are not in force.
+    pub(super) fn broken(&self) -> Vec<JobName> {
+        self.quarantined.iter().map(|job| job.job.clone()).collect()
+    }
+
+    /// The error that something is not in force, if it isn't.
+    pub(super) fn problem(&self) -> Option<Error> {
+        (!self.is_complete()).then_some(Error::Quarantined { jobs: self.quarantined.len() })
+    }
+
+    fn is_complete(&self) -> bool {
+        self.quarantined.is_empty() && !self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Says in the log which jobs are not in force.
+    pub(super) fn say_quarantined(&self) {
+        daemon::say_errors(&self.diagnostics);
+        for Quarantined { job, account, why } in &self.quarantined {
+            tracing::error!(
+                event = "job.quarantined",
+                job = job.as_str(),
+                account = account.as_ref().map(AccountName::as_str),
+                why,
+                "a job is not in force: mend it, and it is from then on"
+            );
+        }
+    }
 }
 
 pub(super) fn runtime() -> Result<Runtime, Error> {
@@ -64,7 +185,7 @@ pub(super) fn configuration_as_far_as_valid(
 ) -> Result<(Configuration, Option<Error>), Error> {
     let loaded = files::load(&find(config)?, None);
     let Some(settings) = loaded.settings.clone() else { return accept(loaded).map(|valid| (valid, None)) };
-    let jobs = loaded.jobs.iter().cloned().map(Arc::new).collect();
+    let jobs = loaded.jobs.clone();
     let valid = Configuration { settings, folder: loaded.base.clone(), jobs };
     Ok((valid, accept(loaded).err()))
 }
@@ -93,15 +214,21 @@ pub(super) fn find(config: Option<&Path>) -> Result<PathBuf, Error> {
 
 fn accept(loaded: Loaded) -> Result<Configuration, Error> {
     output::diagnostics(&loaded.diagnostics);
-    let errors: Vec<&Diagnostic> = loaded.diagnostics.iter().filter(|found| found.is_error()).collect();
-    let files: BTreeSet<&str> = errors.iter().map(|error| error.file.as_str()).collect();
-    match loaded.settings {
-        Some(settings) if errors.is_empty() => {
-            let jobs = loaded.jobs.into_iter().map(Arc::new).collect();
-            Ok(Configuration { settings, folder: loaded.base, jobs })
-        }
-        _ => Err(Error::Config { problems: errors.len(), files: files.len() }),
+    match (loaded.settings, problem(&loaded.diagnostics)) {
+        (Some(settings), None) => Ok(Configuration { settings, folder: loaded.base, jobs: loaded.jobs }),
+        (_, problem) => Err(problem.unwrap_or(Error::Config { problems: 0, files: 0 })),
     }
+}
+
+/// The error that there are errors in files, if there are.
+fn problem(diagnostics: &[Diagnostic]) -> Option<Error> {
+    let errors: Vec<&Diagnostic> = diagnostics.iter().filter(|found| found.is_error()).collect();
+    let files: BTreeSet<&str> = errors.iter().map(|error| error.file.as_str()).collect();
+    (!errors.is_empty()).then_some(Error::Config { problems: errors.len(), files: files.len() })
+}
+
+fn secret_error(account: &AccountName, reason: &str) -> Error {
+    Error::Secret { account: account.to_string(), reason: reason.to_owned() }
 }
 
 impl Configuration {
@@ -180,31 +307,36 @@ impl Configuration {
         interrupted: &[Interrupted],
         record_within: Option<Duration>,
     ) -> Result<Runner, Error> {
-        let of_jobs = self.jobs.iter().map(|job| &job.account);
-        let needed = of_jobs.chain(interrupted.iter().map(|interrupted| &interrupted.run.account));
-        self.runner_of(store, stop, needed.cloned().collect(), record_within).await
+        let mut needed = daemon::used(&self.jobs);
+        needed.extend(interrupted.iter().map(|interrupted| interrupted.run.account.clone()));
+        self.runner_of(store, stop, needed, record_within).await
+    }
+
+    /// Prepares those of the accounts of these names that can be; tokens are cached below the state folder. Of the others
+    /// it says why not.
+    pub(super) fn ready(
+        &self,
+        needed: &BTreeSet<AccountName>,
+        state: &Path,
+        surroundings: &Surroundings,
+    ) -> (Accounts, BTreeMap<AccountName, String>) {
+        let readying = Readying { settings: &self.settings, base: &self.folder, state, surroundings };
+        let (accounts, failures) = readying.ready(needed, &Accounts::new());
+        (accounts, failures.into_iter().map(|(name, error)| (name, chain(&error))).collect())
     }
 
     /// Prepares the accounts of these names, with their secrets; tokens are cached below the state folder.
     pub(super) fn accounts(
         &self,
-        needed: BTreeSet<AccountName>,
+        needed: &BTreeSet<AccountName>,
         state: &Path,
         surroundings: &Surroundings,
     ) -> Result<Accounts, Error> {
-        let mut accounts = Accounts::new();
-        for name in needed {
-            let Some(account) = self.settings.accounts.get(&name) else { continue };
-            let secret = |place| {
-                files::read_secret(place, &self.folder)
-                    .map_err(|error| Error::Secret { account: name.to_string(), reason: chain(&error) })
-            };
-            let client_secret = secret(&account.client_secret)?;
-            let refresh_token = secret(&account.refresh_token)?;
-            let access = Access::new(account, client_secret, refresh_token, state, surroundings);
-            accounts.insert(name, Arc::new(access));
+        let (accounts, failures) = self.ready(needed, state, surroundings);
+        match failures.iter().next() {
+            Some((name, error)) => Err(secret_error(name, error)),
+            None => Ok(accounts),
         }
-        Ok(accounts)
     }
 
     /// Prepares what carries out runs of these accounts.
@@ -215,16 +347,26 @@ impl Configuration {
         needed: BTreeSet<AccountName>,
         record_within: Option<Duration>,
     ) -> Result<Runner, Error> {
+        let surroundings = surroundings();
+        let accounts = self.accounts(&needed, store.folder(), &surroundings)?;
+        self.runner_with(store, stop, accounts, &surroundings, record_within).await
+    }
+
+    /// The same with accounts that are ready.
+    pub(super) async fn runner_with(
+        &self,
+        store: &Store,
+        stop: &CancellationToken,
+        accounts: Accounts,
+        surroundings: &Surroundings,
+        record_within: Option<Duration>,
+    ) -> Result<Runner, Error> {
         let successors = Successors::default();
         successors.learn(store).await?;
-        let surroundings = surroundings();
-        let accounts = self.accounts(needed, store.folder(), &surroundings)?;
-        let jobs: BTreeMap<String, _> =
-            self.jobs.iter().map(|job| (job.name.as_str().to_owned(), Arc::clone(job))).collect();
         Ok(Runner {
             worker: Worker {
                 store: store.clone(),
-                clock: surroundings.clock,
+                clock: Arc::clone(&surroundings.clock),
                 dice: surroundings.dice,
                 stop: stop.clone(),
                 record_within,
@@ -232,7 +374,8 @@ impl Configuration {
                 successors: Arc::new(successors),
             },
             accounts: Arc::new(accounts),
-            jobs: Arc::new(jobs),
+            former: Arc::default(),
+            jobs: daemon::by_name(&self.jobs),
             default_retry: self.settings.retry,
         })
     }

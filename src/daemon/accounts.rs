@@ -17,12 +17,14 @@ use crate::zoho::{Client, Credentials, Gate, Redactor, Tokens, Transport};
 pub struct Access {
     /// The account's name.
     pub name: AccountName,
+    /// What the files say of it.
+    configured: config::Account,
     /// Its backup endpoints.
     pub client: Client,
     /// Its tokens.
     pub tokens: Tokens,
     /// What keeps its calls within bounds.
-    pub gate: Gate,
+    pub gate: Arc<Gate>,
     /// Whether it was said that cancels can't be read back.
     said_unverifiable: AtomicBool,
 }
@@ -48,11 +50,48 @@ impl Access {
         state: &Path,
         surroundings: &Surroundings,
     ) -> Self {
-        let Surroundings { transport, clock, dice } = surroundings;
+        let gate = Arc::new(Gate::new(account.name.clone(), account.concurrency, surroundings.dice));
+        Self::with_gate(account, client_secret, refresh_token, state, surroundings, gate)
+    }
+
+    /// The same, as it is by newer files: this one itself if nothing about it has changed. Calls of both together stay
+    /// within the bounds of the newer one.
+    #[must_use]
+    pub fn renewed(
+        self: &Arc<Self>,
+        account: &config::Account,
+        client_secret: SecretString,
+        refresh_token: SecretString,
+        state: &Path,
+        surroundings: &Surroundings,
+    ) -> Arc<Self> {
+        let gate = Arc::clone(&self.gate);
+        let renewed = Self::with_gate(account, client_secret, refresh_token, state, surroundings, gate);
+        if self.configured == *account && self.tokens.is_for_the_same(&renewed.tokens) {
+            return Arc::clone(self);
+        }
+        Arc::new(renewed)
+    }
+
+    /// Has the bounds of its calls in force: those that the files give.
+    pub fn take_effect(&self) {
+        self.gate.resize(self.configured.concurrency);
+    }
+
+    fn with_gate(
+        account: &config::Account,
+        client_secret: SecretString,
+        refresh_token: SecretString,
+        state: &Path,
+        surroundings: &Surroundings,
+        gate: Arc<Gate>,
+    ) -> Self {
+        let Surroundings { transport, clock, dice: _ } = surroundings;
         let redactor = Redactor::new(vec![client_secret.clone(), refresh_token.clone()]);
         let credentials = Credentials { client_id: account.client_id.clone(), client_secret, refresh_token };
         Self {
             name: account.name.clone(),
+            configured: account.clone(),
             client: Client::new(account, Arc::clone(transport), Arc::clone(clock), redactor.clone()),
             tokens: Tokens::new(
                 account,
@@ -62,7 +101,7 @@ impl Access {
                 Arc::clone(clock),
                 redactor,
             ),
-            gate: Gate::new(account.name.clone(), account.concurrency, *dice),
+            gate,
             said_unverifiable: AtomicBool::new(false),
         }
     }

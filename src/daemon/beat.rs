@@ -15,6 +15,8 @@ pub enum Beat {
     Look,
     /// Take up runs whose processes were killed meanwhile.
     TakeOver,
+    /// Look whether files have changed, where nobody tells.
+    Rescan,
     /// Forget what is older than the retention.
     Prune,
 }
@@ -22,9 +24,13 @@ pub enum Beat {
 /// After this long without a beat the engine looks by itself: an alarm that fell silent must not cost a cancel.
 pub(super) const SILENCE: Duration = Duration::from_secs(3);
 
-/// Every second, every minute, and in the seventeenth minute of every hour.
-const ENTRIES: [(&str, Beat); 3] =
-    [("* * * * * *", Beat::Look), ("30 * * * * *", Beat::TakeOver), ("15 17 * * * *", Beat::Prune)];
+/// Every second, twice every minute, and in the seventeenth minute of every hour.
+const ENTRIES: [(&str, Beat); 4] = [
+    ("* * * * * *", Beat::Look),
+    ("30 * * * * *", Beat::TakeOver),
+    ("45 * * * * *", Beat::Rescan),
+    ("15 17 * * * *", Beat::Prune),
+];
 
 /// The alarm under way.
 pub struct Alarm {

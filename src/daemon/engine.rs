@@ -1,17 +1,20 @@
 //! The scheduling loop: on each beat it asks the agenda what is due, and has it done.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use calloff_core::ids::JobName;
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use super::agenda::{Agenda, Due};
+use super::agenda::{Agenda, Due, Entering};
 use super::beat::{Beat, SILENCE};
 use super::keeper::{Duty, Keeper, Key};
 use super::runner::Runner;
+use super::set::Set;
 use super::watch::ClockWatch;
 use crate::error::chain;
 use crate::store::Interrupted;
@@ -24,6 +27,8 @@ pub struct Engine {
     watch: ClockWatch,
     /// How long finished runs are kept.
     keep: Duration,
+    /// How long a stop waits for what is under way.
+    grace: Duration,
     tasks: JoinSet<()>,
     /// Which job each task keeps busy, and where its schedule stands after that.
     busy: HashMap<Id, (usize, Timestamp)>,
@@ -37,6 +42,46 @@ pub struct Engine {
     read: (mpsc::UnboundedSender<Duties>, mpsc::UnboundedReceiver<Duties>),
     /// Tasks tell here that their jobs are idle again.
     freed: (mpsc::UnboundedSender<Freed>, mpsc::UnboundedReceiver<Freed>),
+    /// What is to come into force.
+    sets: (mpsc::UnboundedSender<Replacement>, mpsc::UnboundedReceiver<Replacement>),
+    /// What the last look showed.
+    pulse: watch::Sender<Pulse>,
+    /// Somebody shall look whether files have changed.
+    rescan: Arc<Notify>,
+}
+
+/// A set that is to come into force, and where it is told when it has.
+type Replacement = (Box<Set>, oneshot::Sender<Timestamp>);
+
+/// What a look of the loop showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulse {
+    /// When it was.
+    pub at: Timestamp,
+    /// What is due next, if anything is, and when.
+    pub next: Option<(Timestamp, JobName)>,
+    /// How many tasks are under way.
+    pub under_way: usize,
+}
+
+/// What a loop is reached by.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    sets: mpsc::UnboundedSender<Replacement>,
+    /// What its last look showed; a loop that hangs shows nothing new.
+    pub pulse: watch::Receiver<Pulse>,
+    /// It is time to look whether files have changed.
+    pub rescan: Arc<Notify>,
+}
+
+impl Handle {
+    /// Has a set come into force, and waits until it is: since the instant that is given. Gives nothing if the loop has
+    /// ended.
+    pub async fn replace(&self, set: Set) -> Option<Timestamp> {
+        let (told, at) = oneshot::channel();
+        self.sets.send((Box::new(set), told)).ok()?;
+        at.await.ok()
+    }
 }
 
 /// Duties, each with when it is to be done.
@@ -57,8 +102,16 @@ type Freed = (Id, Timestamp);
 impl Engine {
     /// A loop over these jobs, which first takes up what was interrupted.
     #[must_use]
-    pub fn new(runner: Runner, agenda: Agenda, interrupted: Vec<Interrupted>, keep: Duration) -> Self {
-        let watch = ClockWatch::new(runner.worker.clock.now());
+    pub fn new(
+        runner: Runner,
+        agenda: Agenda,
+        interrupted: Vec<Interrupted>,
+        keep: Duration,
+        grace: Duration,
+    ) -> Self {
+        let now = runner.worker.clock.now();
+        let watch = ClockWatch::new(now);
+        let (pulse, _) = watch::channel(Pulse { at: now, next: None, under_way: 0 });
         let mut tasks = JoinSet::new();
         for interrupted in interrupted {
             let runner = runner.clone();
@@ -69,6 +122,7 @@ impl Engine {
             agenda,
             watch,
             keep,
+            grace,
             tasks,
             busy: HashMap::new(),
             keeper: Keeper::default(),
@@ -76,12 +130,21 @@ impl Engine {
             seeing: HashMap::new(),
             read: mpsc::unbounded_channel(),
             freed: mpsc::unbounded_channel(),
+            sets: mpsc::unbounded_channel(),
+            pulse,
+            rescan: Arc::default(),
         }
     }
 
-    /// Works until the runner's worker is stopped, then lets what is under way finish, for `grace` at most. Gives
-    /// back when the grace period ends.
-    pub async fn run(mut self, mut beats: mpsc::Receiver<Beat>, grace: Duration) -> Instant {
+    /// What the loop is reached by.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { sets: self.sets.0.clone(), pulse: self.pulse.subscribe(), rescan: Arc::clone(&self.rescan) }
+    }
+
+    /// Works until the runner's worker is stopped, then lets what is under way finish, for the grace period at most.
+    /// Gives back when that ends.
+    pub async fn run(mut self, mut beats: mpsc::Receiver<Beat>) -> Instant {
         let stop = self.runner.worker.stop.clone();
         let mut silent_at = Instant::now() + SILENCE;
         self.look();
@@ -94,12 +157,17 @@ impl Engine {
                     self.keeper.learn(duties);
                     self.see_to_what_is_due();
                 }
+                Some((set, told)) = self.sets.1.recv() => {
+                    // Who waits may have gone.
+                    let _ = told.send(self.replace(*set));
+                }
                 Some(ended) = self.tasks.join_next_with_id() => self.joined(ended),
                 Some(beat) = beats.recv() => {
                     silent_at = Instant::now() + SILENCE;
                     match beat {
                         Beat::Look => self.look(),
                         Beat::TakeOver => self.take_over(),
+                        Beat::Rescan => self.rescan.notify_one(),
                         Beat::Prune => self.prune(),
                     }
                 }
@@ -110,13 +178,23 @@ impl Engine {
                 }
             }
         }
-        let end = Instant::now() + grace;
+        let end = Instant::now() + self.grace;
         self.drain(end).await;
         end
     }
 
     fn look(&mut self) {
         let now = self.runner.worker.clock.now();
+        self.look_at(now);
+        self.read_duties();
+        self.pulse.send_replace(Pulse {
+            at: now,
+            next: self.agenda.next().map(|(at, job)| (at, job.name.clone())),
+            under_way: self.tasks.len(),
+        });
+    }
+
+    fn look_at(&mut self, now: Timestamp) {
         let look = self.watch.look(now);
         if look.set_back {
             self.agenda.rearm(now);
@@ -126,11 +204,56 @@ impl Engine {
         for (account, start) in self.runner.worker.sightings.take() {
             self.agenda.learn(&account, start, now);
         }
-        for due in self.agenda.due(now, look.awake_since) {
+        self.fire_due(now, look.awake_since);
+        self.see_to_what_is_due();
+    }
+
+    /// Has done what is due, each by the file that was in force then.
+    fn fire_due(&mut self, now: Timestamp, awake_since: Timestamp) {
+        let due = self.agenda.due(now, awake_since);
+        let changes = self.agenda.handovers();
+        if !changes.is_empty() {
+            // In line before the claims that count from there.
+            let written = self.runner.worker.store.rebase(changes, now);
+            self.tasks.spawn(async move {
+                if let Err(error) = written.await {
+                    tracing::error!(
+                        event = "store.refused",
+                        error = chain(&error),
+                        "where changed schedules count from could not be recorded"
+                    );
+                }
+            });
+        }
+        for due in due {
             self.fire(due);
         }
-        self.see_to_what_is_due();
-        self.read_duties();
+        if !self.agenda.is_in_transition() && !self.runner.former.is_empty() {
+            self.runner.former = Arc::default();
+        }
+    }
+
+    /// Has other files come into force, and says since when. Runs under way keep what they began with.
+    fn replace(&mut self, set: Set) -> Timestamp {
+        let now = self.runner.worker.clock.now();
+        self.look_at(now);
+        let Set { settings, jobs, by_name, accounts, mut stands } = set;
+        for access in accounts.values() {
+            access.take_effect();
+        }
+        let gone = self.runner.accounts.iter().chain(self.runner.former.iter());
+        let gone = gone.filter(|(name, _)| !accounts.contains_key(*name));
+        let former = gone.map(|(name, access)| (name.clone(), Arc::clone(access))).collect();
+        self.runner.former = Arc::new(former);
+        self.runner.accounts = accounts;
+        self.runner.jobs = by_name;
+        self.runner.default_retry = settings.retry;
+        (self.keep, self.grace) = (settings.keep, settings.grace);
+        let entering = jobs.into_iter().map(|job| Entering { stands: stands.remove(&job.name), job });
+        self.agenda.replace(entering, now);
+        self.is_stale = true;
+        self.look();
+        now
     }
 
     /// Sees to what windows have left to be done.
@@ -165,18 +288,13 @@ impl Engine {
     }
 
     fn fire(&mut self, due: Due) {
-        let runner = self.runner.clone();
         let freed = self.freed.0.clone();
         let busy = (due.place, due.decision.cursor().unwrap_or(due.cursor));
-        let task = self.tasks.spawn(async move {
-            let id = tokio::task::id();
+        let fired = self.runner.fire(due, move |cursor| {
             // Without the loop there is nobody left to tell.
-            runner
-                .fire(due, |cursor| {
-                    let _ = freed.send((id, cursor));
-                })
-                .await;
+            let _ = freed.send((tokio::task::id(), cursor));
         });
+        let task = self.tasks.spawn(async move { drop(fired.await) });
         self.busy.insert(task.id(), busy);
     }
 

@@ -13,9 +13,11 @@ mod keeper;
 mod look;
 mod proof;
 mod pursuit;
+mod reload;
 mod restore;
 mod runner;
 mod schedule;
+mod set;
 mod sightings;
 mod successors;
 mod survey;
@@ -23,16 +25,18 @@ mod watch;
 mod worker;
 
 pub use accounts::{Access, Accounts, Surroundings};
-pub use agenda::{Agenda, Due};
+pub use agenda::{Agenda, Due, Entering};
 pub use audit::{Audited, audit};
 pub use beat::{Alarm, Beat};
-pub use engine::Engine;
+pub use engine::{Engine, Handle, Pulse};
 pub use keeper::{Duty, Keeper, Key, SeenTo};
 pub use look::{History, Unread};
 pub use pursuit::Pursuer;
+pub use reload::{InForce, Reloader, Reloading, Report, Request};
 pub use restore::Paid;
 pub use runner::{Fired, Runner};
 pub use schedule::{Back, Refusal};
+pub use set::{Quarantined, Readying, Set, by_name, used, without};
 pub use sightings::Sightings;
 pub use successors::Successors;
 pub use survey::{Surveyed, survey};
@@ -43,12 +47,15 @@ use std::time::Duration;
 
 use calloff_core::agenda::{self as rules, Entry};
 use calloff_core::config::Job;
+use calloff_core::diagnostic::Diagnostic;
+use calloff_core::ids::JobName;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::chain;
 use crate::store::{Store, StoreError};
 
-/// The agenda of these jobs, each standing where the record has it. `fresh` is where they stand on a fresh record.
+/// The agenda of these jobs, each standing where the record has it. `fresh` is where they stand on a fresh record. Those
+/// of `broken` files are not in it, and are not forgotten.
 ///
 /// # Errors
 ///
@@ -56,12 +63,13 @@ use crate::store::{Store, StoreError};
 pub async fn agenda(
     store: &Store,
     jobs: &[Arc<Job>],
+    broken: &[JobName],
     now: Timestamp,
     fresh: Timestamp,
 ) -> Result<Agenda, StoreError> {
     let fingerprints =
         jobs.iter().map(|job| (job.name.clone(), rules::fingerprint(&Entry::from(job.as_ref())))).collect();
-    let cursors = store.baselines(fingerprints, now, fresh).await?;
+    let cursors = store.baselines(fingerprints, broken.to_vec(), now, fresh).await?;
     let jobs = jobs.iter().filter_map(|job| Some((Arc::clone(job), *cursors.get(&job.name)?)));
     let seen = store.seen().await?.into_iter();
     let starts = seen.filter_map(|(account, seen)| Some((account, seen.backup.next_start(seen.read_at)?)));
@@ -78,5 +86,29 @@ pub async fn prune(store: &Store, now: Timestamp, keep: Duration) {
         Err(error) => {
             tracing::warn!(event = "store.pruned", error = chain(&error), "old runs could not be forgotten");
         }
+    }
+}
+
+/// Errors of one set that are said in the log.
+const SAID: usize = 20;
+
+/// Says in the log what is wrong with files.
+pub fn say_errors(diagnostics: &[Diagnostic]) {
+    let errors = || diagnostics.iter().filter(|found| found.is_error());
+    for error in errors().take(SAID) {
+        tracing::error!(
+            event = "config.error",
+            file = error.file,
+            line = error.line,
+            column = error.column,
+            code = error.code.as_str(),
+            help = error.help,
+            "{}",
+            error.message
+        );
+    }
+    let more = errors().count().saturating_sub(SAID);
+    if more > 0 {
+        tracing::error!(event = "config.error", more, "and more: `calloff check` says all");
     }
 }

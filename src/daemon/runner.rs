@@ -31,6 +31,8 @@ pub struct Runner {
     pub worker: Worker,
     /// The accounts, by name.
     pub accounts: Arc<Accounts>,
+    /// Accounts that the files don't have any more, for what was due before.
+    pub former: Arc<Accounts>,
     /// The loaded jobs, by name: an interrupted run goes by its job's file as it is now.
     pub jobs: Arc<BTreeMap<String, Arc<Job>>>,
     /// How a run is retried that no loaded job stands for.
@@ -47,55 +49,79 @@ pub struct Fired {
 }
 
 impl Runner {
-    /// Does what is due, once it is claimed. `freed` is called with where the job's schedule stands, as soon as no
-    /// more calls will be made.
-    pub async fn fire(&self, due: Due, freed: impl FnOnce(Timestamp)) -> Fired {
+    /// Does what is due, once it is claimed: the claim is in line for the record at once, the rest is done as the future
+    /// is polled. `freed` is called with where the job's schedule stands, as soon as no more calls will be made.
+    pub fn fire<F: FnOnce(Timestamp)>(&self, due: Due, freed: F) -> impl Future<Output = Fired> + use<F> {
         let claim = self.claim(&due);
         let (to, now) = (claim.to, claim.now);
         let missed = claim.missed.as_ref().map(|missed| missed_run(&due.job, missed, now));
         let run = claim.run.as_ref().map(started);
-        let claimed = self.put_on_record(claim).await;
-        if let Claimed::Lost(cursor) = claimed {
-            freed(cursor);
-            return Fired::default();
+        let claiming = self.put_on_record(claim);
+        let runner = self.clone();
+        async move {
+            let claimed = claiming.await;
+            if let Claimed::Lost(cursor) = claimed {
+                freed(cursor);
+                return Fired::default();
+            }
+            if let Some(missed) = &missed {
+                tracing::error!(event = "run.missed", run_id = %missed.run_id, job = missed.job, account = %missed.account,
+                    occurrence = missed.occurrence.map(tracing::field::display), missed = missed.missed,
+                    "occurrences passed while nothing could run them");
+            }
+            let ended = if let Some(run) = run {
+                runner.carry_out(&due.job, run, claimed, now, || freed(to)).await
+            } else {
+                freed(to);
+                None
+            };
+            Fired { missed, ended }
         }
-        if let Some(missed) = &missed {
-            tracing::error!(event = "run.missed", run_id = %missed.run_id, job = missed.job, account = %missed.account,
-                occurrence = missed.occurrence.map(tracing::field::display), missed = missed.missed,
-                "occurrences passed while nothing could run them");
-        }
-        let Some((run, access)) = run.zip(self.accounts.get(&due.job.account)) else {
-            freed(to);
-            return Fired { missed, ended: None };
+    }
+
+    /// Carries out a run that was claimed; nothing if its account is not there.
+    async fn carry_out(
+        &self,
+        job: &Job,
+        run: Run,
+        claimed: Claimed,
+        now: Timestamp,
+        freed: impl FnOnce(),
+    ) -> Option<Ended> {
+        let Some(access) = self.accounts.get(&job.account).or_else(|| self.former.get(&job.account)) else {
+            freed();
+            return None;
         };
-        let ended = if let Claimed::Paused(why) = claimed {
-            freed(to);
+        if let Claimed::Paused(why) = claimed {
+            freed();
             let skipped = skipped(run, &why, now);
             worker::announce(&skipped);
-            Ended::Complete(skipped)
-        } else {
-            self.worker.carry_out(Arc::clone(access), run, &Orders::of(&due.job), || freed(to)).await
-        };
-        Fired { missed, ended: Some(ended) }
+            return Some(Ended::Complete(skipped));
+        }
+        Some(self.worker.carry_out(Arc::clone(access), run, &Orders::of(job), freed).await)
     }
 
     /// Claims, and doesn't wait for ever: a cancel goes ahead if the record can't be had in time. The claim stays in
     /// line then, and is recorded later.
-    async fn put_on_record(&self, claim: Claim) -> Claimed {
+    fn put_on_record(&self, claim: Claim) -> impl Future<Output = Claimed> + use<> {
         let (job, now) = (claim.job.clone(), claim.now);
         let occurrence = claim.run.as_ref().and_then(|run| run.occurrence).unwrap_or(now);
-        match tokio::time::timeout(PATIENCE, self.worker.store.claim(claim)).await {
-            Ok(Ok(claimed)) => claimed,
-            Ok(Err(error)) => {
-                tracing::error!(event = "run.unclaimed", %job, error = chain(&error), "going ahead without a record");
-                Claimed::Ours
-            }
-            Err(_) => {
-                if let Some(pause) = self.pause_of(&job, occurrence, now).await {
-                    return Claimed::Paused(pause.why());
+        let claiming = self.worker.store.claim(claim);
+        let runner = self.clone();
+        async move {
+            match tokio::time::timeout(PATIENCE, claiming).await {
+                Ok(Ok(claimed)) => claimed,
+                Ok(Err(error)) => {
+                    tracing::error!(event = "run.unclaimed", %job, error = chain(&error), "going ahead without a record");
+                    Claimed::Ours
                 }
-                going_ahead(job.as_str());
-                Claimed::Ours
+                Err(_) => {
+                    if let Some(pause) = runner.pause_of(&job, occurrence, now).await {
+                        return Claimed::Paused(pause.why());
+                    }
+                    going_ahead(job.as_str());
+                    Claimed::Ours
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use calloff_core::config::{Job, JobDefaults, looks_like_settings, parse_settings, warn_of_races};
 use calloff_core::diagnostic::{Diagnostic, Severity};
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 
 use super::folder::{Found, JobFile, job_files, job_name};
 use super::load::{Loaded, load_each};
+use super::loader::Anew;
 use super::read::{shown, text, unreadable};
 
 const CONFIG: &str = "calloff.toml";
@@ -82,7 +84,7 @@ fn many(count: usize, what: &str) -> String {
 #[must_use]
 pub fn check(paths: &[PathBuf], config: Option<&Path>, now: Timestamp) -> Report {
     let mut report = Report::default();
-    let mut together: BTreeMap<PathBuf, Vec<Job>> = BTreeMap::new();
+    let mut together: BTreeMap<PathBuf, Vec<Arc<Job>>> = BTreeMap::new();
     for path in paths {
         let (mut loaded, set_up) = one(path, config, now);
         let jobs = together.entry(set_up).or_default();
@@ -91,7 +93,7 @@ pub fn check(paths: &[PathBuf], config: Option<&Path>, now: Timestamp) -> Report
         report.take(loaded);
     }
     for jobs in together.into_values().map(each_once) {
-        report.needs.extend(needs_by_account(&jobs));
+        report.needs.extend(needs_by_account(jobs.iter().map(AsRef::as_ref)));
         let diagnostics = warn_of_races(&jobs, now);
         report.take(Loaded { diagnostics, ..Loaded::default() });
     }
@@ -99,7 +101,7 @@ pub fn check(paths: &[PathBuf], config: Option<&Path>, now: Timestamp) -> Report
 }
 
 /// The jobs without those that were reached by several of the paths before, by name.
-fn each_once(mut jobs: Vec<Job>) -> Vec<Job> {
+fn each_once(mut jobs: Vec<Arc<Job>>) -> Vec<Arc<Job>> {
     let mut known = HashSet::new();
     jobs.retain(|job| {
         let file = job.place.as_deref().map(|place| &place.file);
@@ -128,7 +130,7 @@ fn one(path: &Path, config: Option<&Path>, now: Timestamp) -> (Loaded, PathBuf) 
         let around = Around::of(path, config, now);
         let root = around.root_for(path).unwrap_or(path);
         let mut loaded = Loaded::default();
-        loaded.take(job_files(path, root), &around.defaults);
+        loaded.take(job_files(path, root), &around.defaults, &mut Anew);
         return (loaded, around.set_up(root));
     }
     let named = path.file_name().is_some_and(|name| name == CONFIG) || config == Some(path);
@@ -140,8 +142,8 @@ fn one(path: &Path, config: Option<&Path>, now: Timestamp) -> (Loaded, PathBuf) 
     let loaded = match job_name(path, root) {
         Ok(name) => {
             let mut loaded = Loaded::default();
-            let files = vec![JobFile { path: path.to_owned(), name }];
-            loaded.take(Found { files, diagnostics: Vec::new() }, &around.defaults);
+            let files = vec![JobFile { path: path.to_owned(), name, stamp: None }];
+            loaded.take(Found { files, diagnostics: Vec::new() }, &around.defaults, &mut Anew);
             loaded
         }
         Err(message) => {

@@ -1,11 +1,13 @@
 //! The folder of job files, read recursively.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use calloff_core::diagnostic::{Code, Diagnostic};
 use calloff_core::ids::JobName;
 
 use super::read::{shown, unreadable};
+use super::stamp::Stamp;
 
 /// Folders in folders, at most. Links can make a small tree endless.
 const MOST_DEPTH: usize = 16;
@@ -17,6 +19,8 @@ const MOST_FILES: usize = 200_000;
 pub(super) struct JobFile {
     pub(super) path: PathBuf,
     pub(super) name: JobName,
+    /// What the file was when it was found; `None` if there is nothing at the path, as where a link leads nowhere.
+    pub(super) stamp: Option<Stamp>,
 }
 
 /// What a folder has.
@@ -76,16 +80,17 @@ impl Walk<'_> {
             return;
         }
         let is_toml = name.ends_with(".toml");
-        if path.is_dir() {
+        let metadata = path.metadata().ok();
+        if metadata.as_ref().is_some_and(Metadata::is_dir) {
             self.folder(&path);
         } else if is_toml {
-            self.file(path);
+            self.file(path, metadata.as_ref().map(Stamp::of));
         }
     }
 
-    fn file(&mut self, path: PathBuf) {
+    fn file(&mut self, path: PathBuf, stamp: Option<Stamp>) {
         match job_name(&path, self.root) {
-            Ok(name) => self.found.files.push(JobFile { path, name }),
+            Ok(name) => self.found.files.push(JobFile { path, name, stamp }),
             Err(message) => {
                 let help = "rename it: letters, digits, `-`, `_` and `.`, up to 255 with its folders";
                 let file = shown(&path);

@@ -1,15 +1,17 @@
 //! `calloff.toml` and its jobs, read together.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use calloff_core::config::{
-    Job, JobDefaults, ReadSettings, Settings, parse_job, parse_settings, warn_of_races,
+    Checked, Job, JobDefaults, ReadSettings, Settings, parse_settings, warn_of_races,
 };
 use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::JobName;
 use jiff::Timestamp;
 
-use super::folder::{Found, JobFile, job_files};
+use super::folder::{Found, job_files};
+use super::loader::{Anew, Reads};
 use super::read::{shown, text};
 
 /// A set-up, as far as it is right.
@@ -22,13 +24,22 @@ pub struct Loaded {
     /// The folder of job files, if it can be told.
     pub jobs_folder: Option<PathBuf>,
     /// The jobs whose files are right, sorted by name.
-    pub jobs: Vec<Job>,
-    /// The jobs whose files are wrong.
-    pub wrong: Vec<JobName>,
+    pub jobs: Vec<Arc<Job>>,
+    /// The jobs whose files are wrong, sorted by name.
+    pub wrong: Vec<Wrong>,
     /// Everything that was found, file by file.
     pub diagnostics: Vec<Diagnostic>,
     /// How many files were read.
     pub files: usize,
+}
+
+/// A job whose file is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// The job.
+    pub job: JobName,
+    /// The first thing that is wrong with its file, and where.
+    pub why: String,
 }
 
 impl Loaded {
@@ -57,7 +68,7 @@ pub(super) fn load_each(config: &Path, warn_from: Option<Timestamp>) -> Loaded {
     let (mut loaded, read) = settings(config, warn_from);
     let Some(ReadSettings { jobs, defaults, .. }) = read else { return loaded };
     if let Some(folder) = jobs.map(|jobs| loaded.base.join(jobs)) {
-        loaded.take(job_files(&folder, &folder), &defaults);
+        loaded.take(job_files(&folder, &folder), &defaults, &mut Anew);
         loaded.jobs_folder = Some(folder);
     }
     loaded
@@ -69,7 +80,7 @@ pub fn load_settings(config: &Path) -> Loaded {
     settings(config, None).0
 }
 
-fn settings(config: &Path, warn_from: Option<Timestamp>) -> (Loaded, Option<ReadSettings>) {
+pub(super) fn settings(config: &Path, warn_from: Option<Timestamp>) -> (Loaded, Option<ReadSettings>) {
     let base = config.parent().unwrap_or(Path::new("")).to_owned();
     let file = shown(config);
     let mut loaded = Loaded { base, files: 1, ..Loaded::default() };
@@ -89,27 +100,22 @@ fn settings(config: &Path, warn_from: Option<Timestamp>) -> (Loaded, Option<Read
 
 impl Loaded {
     /// Reads the job files found.
-    pub(super) fn take(&mut self, found: Found, defaults: &JobDefaults) {
+    pub(super) fn take(&mut self, found: Found, defaults: &JobDefaults, files: &mut impl Reads) {
         self.diagnostics.extend(found.diagnostics);
         for file in found.files {
-            self.job(file, defaults);
-        }
-    }
-
-    fn job(&mut self, JobFile { path, name }: JobFile, defaults: &JobDefaults) {
-        self.files += 1;
-        let file = shown(&path);
-        let checked = match text(&path, &file) {
-            Ok(text) => parse_job(&name, &file, &text, defaults),
-            Err(diagnostic) => {
-                self.diagnostics.push(*diagnostic);
-                return self.wrong.push(name);
+            self.files += 1;
+            let Checked { value, diagnostics } = files.read(&file, defaults);
+            match value {
+                Some(job) => self.jobs.push(job),
+                None => self.wrong.push(Wrong { job: file.name, why: first_of(&diagnostics) }),
             }
-        };
-        self.diagnostics.extend(checked.diagnostics);
-        match checked.value {
-            Some(job) => self.jobs.push(job),
-            None => self.wrong.push(name),
+            self.diagnostics.extend(diagnostics);
         }
     }
+}
+
+/// The first error, in one line.
+fn first_of(diagnostics: &[Diagnostic]) -> String {
+    let first = diagnostics.iter().find(|found| found.is_error());
+    first.map_or_else(|| "it can't be used".to_owned(), Diagnostic::to_string)
 }

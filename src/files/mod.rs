@@ -4,10 +4,15 @@ mod check;
 mod find;
 mod folder;
 mod load;
+mod loader;
 mod read;
 mod secret;
+mod stamp;
+mod watcher;
 
 pub use check::{Report, check};
 pub use find::{NoConfig, find_config};
-pub use load::{Loaded, load, load_settings};
+pub use load::{Loaded, Wrong, load, load_settings};
+pub use loader::{Loader, Scan};
 pub use secret::{SecretError, read_secret};
+pub use watcher::Watcher;

@@ -3,9 +3,11 @@
 mod pretty;
 
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 
 use calloff_core::config::{LogFormat, LogLevel};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::reload::Handle;
 
 use pretty::Pretty;
 
@@ -15,13 +17,7 @@ use pretty::Pretty;
 ///
 /// If `level` is neither a level nor a filter such as `calloff=debug,hyper=trace`.
 pub fn init(format: LogFormat, level: &str) -> Result<(), String> {
-    // Of the libraries only what is wrong is of interest, unless somebody asks for more by name.
-    let directives = if level.contains('=') {
-        level.to_owned()
-    } else {
-        format!("warn,calloff={level},calloff_core={level},calloff_sim={level}")
-    };
-    let filter = EnvFilter::try_new(directives)
+    let filter = EnvFilter::try_new(directives(level))
         .map_err(|_| format!("`{level}` is no log level: use error, warn, info, debug or trace"))?;
     let terminal = std::io::stderr().is_terminal();
     let json = match format {
@@ -38,12 +34,43 @@ pub fn init(format: LogFormat, level: &str) -> Result<(), String> {
     // Whoever was first has set it up.
     let _ = if json {
         let builder = builder.json().flatten_event(true).with_current_span(false).with_span_list(false);
+        let builder = builder.with_filter_reloading();
+        remember(builder.reload_handle());
         tracing::subscriber::set_global_default(builder.finish())
     } else {
         let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-        tracing::subscriber::set_global_default(builder.with_ansi(colours).event_format(Pretty).finish())
+        let builder = builder.with_ansi(colours).event_format(Pretty).with_filter_reloading();
+        remember(builder.reload_handle());
+        tracing::subscriber::set_global_default(builder.finish())
     };
     Ok(())
+}
+
+/// What sets another level.
+static SET_LEVEL: OnceLock<Box<dyn Fn(EnvFilter) + Send + Sync>> = OnceLock::new();
+
+fn remember<S: 'static>(handle: Handle<EnvFilter, S>) {
+    // The subscriber lives as long as the process.
+    let set = move |filter| drop(handle.reload(filter));
+    drop(SET_LEVEL.set(Box::new(set)));
+}
+
+/// Logs so much from now on; `None` is what is logged where no file says how much.
+pub fn set_level(level: Option<LogLevel>) {
+    let filter = EnvFilter::try_new(directives(word(level.unwrap_or(LogLevel::Info))));
+    if let (Ok(filter), Some(set)) = (filter, SET_LEVEL.get()) {
+        set(filter);
+    }
+}
+
+/// The filter of a level, or of a filter that is given in full.
+fn directives(level: &str) -> String {
+    // Of the libraries only what is wrong is of interest, unless somebody asks for more by name.
+    if level.contains('=') {
+        level.to_owned()
+    } else {
+        format!("warn,calloff={level},calloff_core={level},calloff_sim={level}")
+    }
 }
 
 /// The word of a level.

@@ -30,7 +30,7 @@ use tokio::sync::watch;
 pub use history::{Filter, Last};
 pub use live::Seen;
 pub use owner::{Process, Role};
-pub use recovery::{Interrupted, RunDebt};
+pub use recovery::{Interrupted, Rebased, RunDebt};
 pub use restores::{ForPayment, Owed, Payable, Settlement, Successor};
 pub use runs::{Attempt, Claim, Claimed, Decided, Decision, Ending, Missed, NewRun, Written};
 pub use writer::Health;

@@ -7,16 +7,13 @@ use calloff_core::agenda;
 use calloff_core::ids::JobName;
 use calloff_core::run::Run;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::rows::{self, RUN_COLUMNS};
 use super::{Store, StoreError};
 
 /// How long a start waits for a record that takes no writes.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A job file that comes back within this many milliseconds was only being moved, renamed or checked out.
-const MOVING_MS: i64 = 3_600_000;
 
 /// A run whose process ended before the run did.
 #[derive(Debug, Clone)]
@@ -29,6 +26,17 @@ pub struct Interrupted {
     pub verify: bool,
     /// What has become of what its cancels were to owe.
     pub debt: RunDebt,
+}
+
+/// A job whose schedule counts anew from an instant on, or not any more.
+#[derive(Debug, Clone)]
+pub struct Rebased {
+    /// The job.
+    pub job: JobName,
+    /// Since when.
+    pub at: Timestamp,
+    /// The fingerprint of its schedule; `None` if its file is gone.
+    pub fingerprint: Option<String>,
 }
 
 /// What has become of the debt that a run's cancels were to make, or to add to.
@@ -56,7 +64,8 @@ impl Store {
     ///
     /// A job that is new, or whose fingerprint has changed, stands at `now`: an edit never makes a past
     /// instant due. On a fresh record jobs stand at `fresh` instead. A job that was away for more than an hour is
-    /// new when it comes back; a shorter absence is a file on the move, and loses nothing.
+    /// new when it comes back; a shorter absence is a file on the move, and loses nothing. Nor do the jobs of files
+    /// that are there and `broken`, however long that takes.
     ///
     /// # Errors
     ///
@@ -64,6 +73,7 @@ impl Store {
     pub async fn baselines(
         &self,
         jobs: Vec<(JobName, String)>,
+        broken: Vec<JobName>,
         now: Timestamp,
         fresh: Timestamp,
     ) -> Result<BTreeMap<JobName, Timestamp>, StoreError> {
@@ -75,13 +85,59 @@ impl Store {
         let write = move |tx: &Transaction<'_>| {
             let empty: bool = tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM jobs)", [], |row| row.get(0))?;
             let baseline = if empty { fresh } else { now };
-            mark_absent(tx, &jobs, now)?;
+            mark_absent(tx, &jobs, &broken, now)?;
             jobs.iter()
                 .map(|(job, fingerprint)| Ok((job.clone(), stand(tx, job, fingerprint, baseline, now)?)))
                 .collect()
         };
         let written = self.shared.writer.write(write);
         tokio::time::timeout(PATIENCE, written).await.map_err(|_| StoreError::Busy)?
+    }
+
+    /// Puts in line that schedules count anew, or don't count any more, after files have changed. Whoever waits for it
+    /// knows that it is durable; but it is in line at once, before whatever is put there later.
+    ///
+    /// # Errors
+    ///
+    /// If the record refuses it for good, or is closed.
+    pub fn rebase(
+        &self,
+        changes: Vec<Rebased>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + use<> {
+        self.shared.writer.write(move |tx| {
+            for Rebased { job, at, fingerprint } in &changes {
+                match fingerprint {
+                    Some(fingerprint) => drop(stand(tx, job, fingerprint, *at, now)?),
+                    None => absent(tx, job.as_str(), *at)?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Where the schedules of these jobs stand, if they are on record; a file that was away for a moment goes on where it
+    /// stood.
+    ///
+    /// # Errors
+    ///
+    /// If the record can't be read.
+    pub async fn stands(
+        &self,
+        jobs: Vec<(JobName, String)>,
+        now: Timestamp,
+    ) -> Result<BTreeMap<JobName, Timestamp>, StoreError> {
+        self.read(move |connection| {
+            let mut stands = BTreeMap::new();
+            for (job, fingerprint) in jobs {
+                if let Some((known, cursor)) = counts(connection, &job, now)? {
+                    let cursor = agenda::baseline(Some((&known, cursor)), &fingerprint, now);
+                    stands.insert(job, cursor);
+                }
+            }
+            Ok(stands)
+        })
+        .await
     }
 
     /// Takes over the runs whose processes have ended, oldest first. Each is given to one process only.
@@ -130,16 +186,17 @@ fn unchanged(
     jobs.iter().map(stand).collect()
 }
 
-/// Notes which jobs are not loaded any more.
-fn mark_absent(tx: &Transaction<'_>, jobs: &[(JobName, String)], now: Timestamp) -> rusqlite::Result<()> {
-    let loaded: BTreeSet<&str> = jobs.iter().map(|(job, _)| job.as_str()).collect();
+/// Notes which jobs have no file any more.
+fn mark_absent(
+    tx: &Transaction<'_>,
+    jobs: &[(JobName, String)],
+    broken: &[JobName],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let loaded: BTreeSet<&str> = jobs.iter().map(|(job, _)| job).chain(broken).map(JobName::as_str).collect();
     let mut find = tx.prepare_cached("SELECT job FROM jobs WHERE absent_since IS NULL")?;
     let known: Vec<String> = find.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let mut mark = tx.prepare_cached("UPDATE jobs SET absent_since = ?2 WHERE job = ?1")?;
-    for job in known.iter().filter(|job| !loaded.contains(job.as_str())) {
-        mark.execute(params![job, now.as_millisecond()])?;
-    }
-    Ok(())
+    known.iter().filter(|job| !loaded.contains(job.as_str())).try_for_each(|job| absent(tx, job, now))
 }
 
 /// Where a job stands, which is then on record.
@@ -150,15 +207,8 @@ fn stand(
     baseline: Timestamp,
     now: Timestamp,
 ) -> rusqlite::Result<Timestamp> {
-    let known: Option<(String, i64, Option<i64>)> = tx
-        .prepare_cached("SELECT fingerprint, cursor, absent_since FROM jobs WHERE job = ?1")?
-        .query_row([job.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let known = match &known {
-        Some((_, _, Some(absent))) if now.as_millisecond() - absent > MOVING_MS => None,
-        Some((known, cursor, _)) => Some((known.as_str(), rows::timestamp(1, *cursor)?)),
-        None => None,
-    };
+    let known = counts(tx, job, now)?;
+    let known = known.as_ref().map(|(known, cursor)| (known.as_str(), *cursor));
     let cursor = agenda::baseline(known, fingerprint, baseline);
     tx.prepare_cached(
         "INSERT INTO jobs (job, fingerprint, cursor) VALUES (?1, ?2, ?3)
@@ -167,6 +217,30 @@ fn stand(
     )?
     .execute(params![job.as_str(), fingerprint, cursor.as_millisecond()])?;
     Ok(cursor)
+}
+
+/// What is on record of a job's schedule, as far as it still counts.
+fn counts(
+    connection: &Connection,
+    job: &JobName,
+    now: Timestamp,
+) -> rusqlite::Result<Option<(String, Timestamp)>> {
+    let known: Option<(String, i64, Option<i64>)> = connection
+        .prepare_cached("SELECT fingerprint, cursor, absent_since FROM jobs WHERE job = ?1")?
+        .query_row([job.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    match known {
+        Some((_, _, Some(absent))) if !agenda::was_moving(rows::timestamp(2, absent)?, now) => Ok(None),
+        Some((fingerprint, cursor, _)) => Ok(Some((fingerprint, rows::timestamp(1, cursor)?))),
+        None => Ok(None),
+    }
+}
+
+/// Notes that a job is not loaded any more.
+fn absent(tx: &Transaction<'_>, job: &str, now: Timestamp) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE jobs SET absent_since = ?2 WHERE job = ?1 AND absent_since IS NULL")?
+        .execute(params![job, now.as_millisecond()])
+        .map(drop)
 }
 
 fn adopt(tx: &Transaction<'_>, theirs: &str, ours: &str) -> rusqlite::Result<Vec<Interrupted>> {

@@ -147,14 +147,14 @@ pub struct Attempt {
 
 impl Store {
     /// Claims what a schedule makes due: moves the job's cursor, and in the same transaction records what was
-    /// missed and begins the run.
+    /// missed and begins the run. It is in line at once, before whatever is put there later.
     ///
     /// # Errors
     ///
     /// If the record refuses it for good, or is closed.
-    pub async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
+    pub fn claim(&self, claim: Claim) -> impl Future<Output = Result<Claimed, StoreError>> + use<> {
         let owner = self.shared.owner.id().to_owned();
-        self.shared.writer.write(move |tx| try_claim(tx, &claim, &owner)).await
+        self.shared.writer.write(move |tx| try_claim(tx, &claim, &owner))
     }
 
     /// Begins a run that no schedule has set off, and the hold that it begins.

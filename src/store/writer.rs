@@ -78,14 +78,21 @@ impl Writer {
         Self { queue: Mutex::new(Some(queue)), health, task: tokio::sync::Mutex::new(Some(task)) }
     }
 
-    /// Puts a write in line and waits until it is durable. It stays in line if the caller stops waiting.
-    pub(super) async fn write<T: Send + 'static>(
+    /// Puts a write in line, at once, and gives what waits until it is durable. It stays in line if the caller does not
+    /// wait.
+    pub(super) fn write<T: Send + 'static, F>(
         &self,
-        work: impl Fn(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        work: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + use<T, F>
+    where
+        F: Fn(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Box::new(Waiting { work, value: None, reply }))?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        let in_line = self.enqueue(Box::new(Waiting { work, value: None, reply }));
+        async move {
+            in_line?;
+            answer.await.map_err(|_| StoreError::Closed)?
+        }
     }
 
     fn enqueue(&self, write: Box<dyn Write>) -> Result<(), StoreError> {

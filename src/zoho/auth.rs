@@ -212,6 +212,12 @@ impl Tokens {
         }
     }
 
+    /// Whether these are got with the same credentials at the same place.
+    #[must_use]
+    pub fn is_for_the_same(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+
     /// A token that is valid for some time yet.
     ///
     /// # Errors

@@ -11,8 +11,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub struct Gate {
     account: AccountName,
-    /// Places that are left to calls that can't do without, if there is more than one place.
-    reserved: usize,
+    places: Mutex<Places>,
     calls: Semaphore,
     breaker: Mutex<Breaker>,
     /// The breaker has changed; those it held back ask again.
@@ -21,27 +20,54 @@ pub struct Gate {
     dice: fn() -> f64,
 }
 
+/// How many places there are.
+#[derive(Debug, Clone, Copy)]
+struct Places {
+    /// As many as are wanted.
+    wanted: usize,
+    /// Those that were taken when fewer came to be wanted: they go when their calls end.
+    surplus: usize,
+}
+
 /// A call under way. Dropping it without a word on how it went gives its place to another.
 #[derive(Debug)]
 pub struct Entered<'a> {
     gate: &'a Gate,
     pass: Pass,
     health: Health,
-    _place: SemaphorePermit<'a>,
+    place: Option<SemaphorePermit<'a>>,
 }
 
 impl Gate {
     /// A gate for at most `concurrency` calls at once. `dice` are uniform in `0.0..1.0`.
     #[must_use]
     pub fn new(account: AccountName, concurrency: u32, dice: fn() -> f64) -> Self {
+        let wanted = concurrency.max(1) as usize;
         Self {
             account,
-            reserved: usize::from(concurrency > 1),
-            calls: Semaphore::new(concurrency.max(1) as usize),
+            places: Mutex::new(Places { wanted, surplus: 0 }),
+            calls: Semaphore::new(wanted),
             breaker: Mutex::default(),
             changed: Notify::new(),
             origin: Instant::now(),
             dice,
+        }
+    }
+
+    /// Lets at most `concurrency` calls through at once from now on. Those under way are not cut.
+    pub fn resize(&self, concurrency: u32) {
+        let wanted = concurrency.max(1) as usize;
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let Places { wanted: before, surplus } = *places;
+        let there_are = before + surplus;
+        if wanted >= there_are {
+            *places = Places { wanted, surplus: 0 };
+            self.calls.add_permits(wanted - there_are);
+        } else {
+            let too_many = there_are - wanted;
+            // What was a surplus before is among those that are taken.
+            let forgotten = self.calls.forget_permits(too_many.saturating_sub(surplus));
+            *places = Places { wanted, surplus: too_many - forgotten };
         }
     }
 
@@ -55,12 +81,14 @@ impl Gate {
     /// place. How it goes is not to be reported.
     #[must_use]
     pub fn spare(&self) -> Option<Entered<'_>> {
-        if self.is_failing() || self.calls.available_permits() <= self.reserved {
+        // One place is left to calls that can't do without, if there is more than one.
+        let reserved = usize::from(self.places().wanted > 1);
+        if self.is_failing() || self.calls.available_permits() <= reserved {
             return None;
         }
-        let place = self.calls.try_acquire().ok()?;
+        let place = Some(self.calls.try_acquire().ok()?);
         let Admission::Go(pass) = self.with_breaker(Breaker::admit) else { return None };
-        let entered = Entered { gate: self, pass, health: Health::Unknown, _place: place };
+        let entered = Entered { gate: self, pass, health: Health::Unknown, place };
         // A probe decides over the account; it is left to a call that reports.
         (pass == Pass::Ordinary).then_some(entered)
     }
@@ -76,7 +104,7 @@ impl Gate {
             let changed = self.changed.notified();
             match self.with_breaker(Breaker::admit) {
                 Admission::Go(pass) => {
-                    return Entered { gate: self, pass, health: Health::Unknown, _place: place };
+                    return Entered { gate: self, pass, health: Health::Unknown, place: Some(place) };
                 }
                 Admission::AfterProbe => changed.await,
                 Admission::NotBefore(then) => {
@@ -86,6 +114,19 @@ impl Gate {
                     }
                 }
             }
+        }
+    }
+
+    fn places(&self) -> Places {
+        *self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a place back, or up if there are too many.
+    fn give_back(&self, place: SemaphorePermit<'_>) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.surplus > 0 {
+            places.surplus -= 1;
+            place.forget();
         }
     }
 
@@ -104,6 +145,9 @@ impl Entered<'_> {
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.gate.give_back(place);
+        }
         let dice = (self.gate.dice)();
         let (opened, closed) = self.gate.with_breaker(|breaker, now| {
             let before = breaker.is_open();
@@ -151,6 +195,35 @@ mod tests {
         }
         while calls.join_next().await.is_some() {}
         assert_eq!(most.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_concurrency_counts_at_once_and_cuts_no_call() {
+        let gate = Gate::new("acme".parse().unwrap(), 4, || 0.5);
+        let free = || gate.calls.available_permits();
+        let mut calls = Vec::new();
+        for _ in 0..4 {
+            calls.push(gate.enter().await);
+        }
+        gate.resize(2);
+        drop(calls.pop());
+        drop(calls.pop());
+        assert_eq!(free(), 0, "two are under way, and two are wanted");
+        drop(calls.pop());
+        assert_eq!(free(), 1);
+        gate.resize(1);
+        assert_eq!(free(), 0, "one is under way");
+        gate.resize(3);
+        assert_eq!(free(), 2);
+        for _ in 0..2 {
+            calls.push(gate.enter().await);
+        }
+        gate.resize(1);
+        gate.resize(2);
+        drop(calls.pop());
+        assert_eq!(free(), 0);
+        calls.clear();
+        assert_eq!(free(), 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -84,6 +84,19 @@ client_secret = { env = "UNUSED" }
 refresh_token = { env = "UNUSED" }
 "#;
 
+/// Beats once a second.
+pub fn beat() -> (tokio::task::JoinHandle<()>, mpsc::Receiver<Beat>) {
+    let (queue, beats) = mpsc::channel(1);
+    let beating = tokio::spawn(async move {
+        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            seconds.tick().await;
+            let _ = queue.try_send(Beat::Look);
+        }
+    });
+    (beating, beats)
+}
+
 impl Stage {
     /// A stage on which Zoho follows the scenario; `settings` is added to `calloff.toml`.
     pub fn new(scenario: &str, settings: &str) -> Self {
@@ -148,13 +161,18 @@ impl Stage {
         Arc::new(read.value.unwrap_or_else(|| panic!("{:?}", read.diagnostics)))
     }
 
-    /// What carries runs out, with dice that always show the same.
-    pub fn runner(&self) -> Runner {
-        let surroundings = Surroundings {
+    /// What accounts need, with dice that always show the same.
+    pub fn surroundings(&self) -> Surroundings {
+        Surroundings {
             transport: Arc::new(InProcess { world: self.world.clone(), clock: Arc::clone(&self.clock) }),
             clock: Arc::clone(&self.clock),
             dice: || 1.0,
-        };
+        }
+    }
+
+    /// What carries runs out.
+    pub fn runner(&self) -> Runner {
+        let surroundings = self.surroundings();
         let accounts: Accounts = self
             .settings
             .accounts
@@ -176,6 +194,7 @@ impl Stage {
                 successors: Arc::default(),
             },
             accounts: Arc::new(accounts),
+            former: Arc::default(),
             jobs: Arc::new(BTreeMap::new()),
             default_retry: self.settings.retry,
         }
@@ -194,23 +213,17 @@ impl Stage {
     /// Runs the daemon on these jobs for so long, then stops it.
     pub async fn serve(&self, jobs: &[Arc<Job>], length: Duration) {
         let now = self.clock.now();
-        let agenda = daemon::agenda(&self.store, jobs, now, now).await.expect("the record works");
+        let agenda = daemon::agenda(&self.store, jobs, &[], now, now).await.expect("the record works");
         let interrupted = self.store.take_over().await.expect("the record works");
-        let (queue, beats) = mpsc::channel(1);
-        let beating = tokio::spawn(async move {
-            let mut seconds = tokio::time::interval(Duration::from_secs(1));
-            loop {
-                seconds.tick().await;
-                let _ = queue.try_send(Beat::Look);
-            }
-        });
+        let (beating, beats) = beat();
         let stop = self.stop.clone();
         tokio::spawn(async move {
             tokio::time::sleep(length).await;
             stop.cancel();
         });
-        let engine = Engine::new(self.runner_of(jobs), agenda, interrupted, self.settings.keep);
-        engine.run(beats, self.settings.grace).await;
+        let engine =
+            Engine::new(self.runner_of(jobs), agenda, interrupted, self.settings.keep, self.settings.grace);
+        engine.run(beats).await;
         beating.abort();
     }
 
@@ -225,7 +238,7 @@ impl Stage {
         let awake_since = self.clock.now();
         let runner = self.runner_of(jobs);
         let mut agenda =
-            daemon::agenda(&self.store, jobs, awake_since, awake_since).await.expect("the record works");
+            daemon::agenda(&self.store, jobs, &[], awake_since, awake_since).await.expect("the record works");
         let mut tasks: JoinSet<Option<(usize, Timestamp)>> = JoinSet::new();
         // What windows leave to be done is seen to beside the runs.
         let mut keeper = Keeper::default();
@@ -283,6 +296,11 @@ impl Stage {
     pub fn runner_of(&self, jobs: &[Arc<Job>]) -> Runner {
         let by_name = jobs.iter().map(|job| (job.name.as_str().to_owned(), Arc::clone(job)));
         Runner { jobs: Arc::new(by_name.collect()), ..self.runner() }
+    }
+
+    /// The folder that the record lies in.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// Holds the record so that nobody can write, until the connection is dropped.

@@ -39,7 +39,7 @@ fn jobs(count: usize) -> Vec<(JobName, Schedule)> {
 
 fn entry((name, schedule): &(JobName, Schedule)) -> Entry<'_> {
     let (jitter, catch_up) = (Duration::from_secs(30), Duration::from_mins(15));
-    Entry { name, schedule, jitter, catch_up, enabled: true, deadline: None }
+    Entry { name, schedule, jitter, catch_up, enabled: true, deadline: None, replaced_at: None }
 }
 
 #[divan::bench(args = [1_000, 10_000, 100_000], sample_count = 5, sample_size = 1)]

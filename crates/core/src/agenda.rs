@@ -26,6 +26,9 @@ use crate::schedule::Schedule;
 /// A run that begins later than this after it was due is a catch-up.
 const PUNCTUAL: SignedDuration = SignedDuration::from_mins(1);
 
+/// A job file that comes back within this time was only on the move.
+const MOVING: SignedDuration = SignedDuration::from_hours(1);
+
 /// What of a job the agenda looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
@@ -41,12 +44,22 @@ pub struct Entry<'a> {
     pub enabled: bool,
     /// When the account's backup starts by itself, if that is known: no spread reaches up to it.
     pub deadline: Option<Timestamp>,
+    /// Until when its file was in force, if another has taken its place since: nothing becomes due by it after that.
+    pub replaced_at: Option<Timestamp>,
 }
 
 impl<'a> From<&'a Job> for Entry<'a> {
     fn from(job: &'a Job) -> Self {
         let Job { name, schedule, jitter, catch_up, enabled, .. } = job;
-        Self { name, schedule, jitter: *jitter, catch_up: *catch_up, enabled: *enabled, deadline: None }
+        Self {
+            name,
+            schedule,
+            jitter: *jitter,
+            catch_up: *catch_up,
+            enabled: *enabled,
+            deadline: None,
+            replaced_at: None,
+        }
     }
 }
 
@@ -55,6 +68,12 @@ impl Entry<'_> {
     #[must_use]
     pub fn until(self, deadline: Option<Timestamp>) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// The same, replaced by another file.
+    #[must_use]
+    pub fn replaced_at(self, replaced_at: Option<Timestamp>) -> Self {
+        Self { replaced_at, ..self }
     }
 }
 
@@ -128,13 +147,15 @@ pub enum State {
 ///
 /// Occurrences that became due before `ready_since` fell into downtime: only the newest of them is run, if it is
 /// at most [`Entry::catch_up`] old; the others are missed. Those that became due later are run one by one, the
-/// oldest first. Nothing is due before its nominal instant, nor when the clock stands before the cursor.
+/// oldest first. Nothing is due before its nominal instant, nor when the clock stands before the cursor, nor after
+/// the file was replaced.
 pub fn decide(entry: &Entry<'_>, cursor: Timestamp, ready_since: Timestamp, now: Timestamp) -> Decision {
     if !entry.enabled {
         return Decision::default();
     }
     let Some(oldest) = upcoming(entry, cursor) else { return Decision::default() };
-    if oldest.fire_at > now {
+    let until = entry.replaced_at.map_or(now, |replaced_at| replaced_at.min(now));
+    if oldest.fire_at > until {
         return Decision { next: Some(oldest), ..Decision::default() };
     }
     let run = |due: Upcoming| DueRun {
@@ -147,7 +168,7 @@ pub fn decide(entry: &Entry<'_>, cursor: Timestamp, ready_since: Timestamp, now:
         (count > 0).then_some(Missed { newest, oldest: oldest.occurrence, count })
     };
 
-    let decision = match newest_fired_before(entry, cursor, ready_since.min(now)) {
+    let decision = match newest_fired_before(entry, cursor, ready_since.min(until)) {
         None => Decision { run: Some(run(oldest)), ..Decision::default() },
         Some(newest) if age(newest.fire_at, now) <= entry.catch_up => Decision {
             missed: entry.schedule.newest(cursor, just_before(newest.occurrence)).and_then(missed),
@@ -156,7 +177,7 @@ pub fn decide(entry: &Entry<'_>, cursor: Timestamp, ready_since: Timestamp, now:
         },
         Some(newest) => Decision {
             missed: missed(newest.occurrence),
-            run: upcoming(entry, newest.occurrence).filter(|due| due.fire_at <= now).map(run),
+            run: upcoming(entry, newest.occurrence).filter(|due| due.fire_at <= until).map(run),
             next: None,
         },
     };
@@ -200,6 +221,12 @@ pub fn baseline(previous: Option<(&str, Timestamp)>, fingerprint: &str, now: Tim
         Some((before, cursor)) if before == fingerprint && plausible(cursor, now) => cursor,
         _ => now,
     }
+}
+
+/// Whether a job that has come back was only being moved, renamed or checked out, so that it goes on where it stood.
+#[must_use]
+pub fn was_moving(absent_since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(absent_since) <= MOVING
 }
 
 /// A job put out of action for a while by a person. It lives in the record, never in a file, and always ends.

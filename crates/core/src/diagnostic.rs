@@ -3,6 +3,7 @@
 //! How a diagnostic looks is decided at the edge. A diagnostic never carries a secret: the line it quotes is
 //! masked where a secret stands or seems to stand, and so are its sentences.
 
+use std::fmt;
 use std::ops::Range;
 
 use crate::words::words;
@@ -160,6 +161,18 @@ pub struct Quote {
     pub text: String,
     /// The bytes of `text` to underline.
     pub mark: Range<usize>,
+}
+
+/// It in one line, without its help: `jobs/eu.toml:7:1: E012: …`.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, column, code, message, quote, .. } = self;
+        if quote.is_some() {
+            write!(f, "{file}:{line}:{column}: {code}: {message}")
+        } else {
+            write!(f, "{file}: {code}: {message}")
+        }
+    }
 }
 
 impl Diagnostic {

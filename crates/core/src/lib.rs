@@ -19,6 +19,7 @@ pub mod lint;
 pub mod live;
 pub mod outcome;
 pub mod recurrence;
+pub mod reload;
 pub mod restore;
 pub mod retry;
 pub mod run;

@@ -13,11 +13,19 @@ use super::{Form, duration};
 SIGTERM and SIGINT stop it: requests under way finish, for `grace` at most (default 20s), and
 what is left is taken up at the next start.
 
+Files that change are read again by themselves, on SIGHUP, and by `calloff reload`: all of them
+come into force at once, or none if anything is wrong. A start does without job files that are
+wrong, and says so.
+
 Examples:
   calloff run
+  calloff run --strict
   calloff --config /etc/calloff/calloff.toml run")]
 pub struct RunArgs {
-    /// Start even if the jobs folder holds no job
+    /// Refuse to start if anything in any file is wrong
+    #[arg(long)]
+    pub strict: bool,
+    /// Start, and reload, even if the jobs folder holds no job
     #[arg(long)]
     pub allow_empty: bool,
 }

@@ -37,7 +37,7 @@ pub(super) async fn check(
     let uses = uses(&configuration, args.account.as_ref())?;
     let surroundings = setup::surroundings();
     let needed: BTreeSet<AccountName> = uses.keys().cloned().collect();
-    let accounts = configuration.accounts(needed, &configuration.state_folder(), &surroundings)?;
+    let accounts = configuration.accounts(&needed, &configuration.state_folder(), &surroundings)?;
     let audited = daemon::audit(&pursuer(&surroundings), &accounts, POLICY).await;
     let audited = audited.map_err(|error| Error::Internal(error.to_string()))?;
 

@@ -30,6 +30,8 @@ pub struct Settings {
     pub keep: Duration,
     /// How long a stop waits for requests under way.
     pub grace: Duration,
+    /// Where the daemon's control socket is, if the file says so.
+    pub control: Option<PathBuf>,
 }
 
 /// Where the record is kept.

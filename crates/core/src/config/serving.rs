@@ -1,4 +1,4 @@
-//! `[http]`, `[[notify]]` and `control`: checked in full, and without behaviour yet.
+//! `[http]` and `[[notify]]`: checked in full, and without behaviour yet.
 
 use std::net::SocketAddr;
 
@@ -65,10 +65,4 @@ fn events(value: &Value<'_>, problems: &mut Problems) {
     for word in words {
         word.word(problems, &EVENTS);
     }
-}
-
-/// Checks `control`.
-pub(super) fn control(value: &Value<'_>, problems: &mut Problems) {
-    problems.not_supported(value.key_span(), "`control`");
-    value.path(problems);
 }

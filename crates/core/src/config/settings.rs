@@ -89,6 +89,7 @@ pub fn parse_settings(file: &str, text: &str, warn_from: Option<Timestamp>) -> R
     let hour = Span::from(Duration::ZERO).to(Duration::from_hours(1));
     let grace = root.take("grace").map_or(Some(GRACE), |value| value.duration(&mut problems, hour));
     let windows = windows(root.take("windows").as_ref(), &zone, warn_from, &mut problems);
+    let control = root.take("control").map_or(Some(None), |value| value.path(&mut problems).map(Some));
     unsupported(&mut root, &mut problems);
     root.finish(&mut problems);
 
@@ -102,6 +103,7 @@ pub fn parse_settings(file: &str, text: &str, warn_from: Option<Timestamp>) -> R
             log: log?,
             keep: keep?,
             grace: grace?,
+            control: control?,
         })
     })();
     ReadSettings {
@@ -206,8 +208,5 @@ fn unsupported(root: &mut Table<'_>, problems: &mut Problems) {
     }
     if let Some(notify) = root.take("notify") {
         serving::notify(&notify, problems);
-    }
-    if let Some(control) = root.take("control") {
-        serving::control(&control, problems);
     }
 }

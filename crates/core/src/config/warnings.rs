@@ -1,5 +1,6 @@
 //! The words for what [`lint`] finds.
 
+use std::borrow::Borrow;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -104,12 +105,12 @@ fn other_zone(job: &Job, account: &TimeZone, place: Range<usize>, from: Timestam
 
 /// Warns of jobs that may call off one backup at the same time. Jobs that were read without warnings are not warned of.
 #[must_use]
-pub fn warn_of_races(jobs: &[Job], from: Timestamp) -> Vec<Diagnostic> {
+pub fn warn_of_races<J: Borrow<Job>>(jobs: &[J], from: Timestamp) -> Vec<Diagnostic> {
     lint::races(jobs, from).iter().filter_map(|race| of_race(jobs, *race)).collect()
 }
 
-fn of_race(jobs: &[Job], Race { job, other, at, more }: Race) -> Option<Diagnostic> {
-    let (job, other) = (&jobs[job], &jobs[other]);
+fn of_race<J: Borrow<Job>>(jobs: &[J], Race { job, other, at, more }: Race) -> Option<Diagnostic> {
+    let (job, other) = (jobs[job].borrow(), jobs[other].borrow());
     let (place, file) = (job.place.as_deref()?, &other.place.as_deref()?.file);
     let what = match job.backups.iter().find(|backup| other.backups.contains(backup)) {
         Some(BackupRef::Id(id)) => format!("calls off backup `{id}`, too"),

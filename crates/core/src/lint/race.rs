@@ -1,5 +1,6 @@
 //! Two jobs that may call off one backup at the same time.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -35,12 +36,14 @@ pub struct Race {
 /// their `give_up_after` apart, each inside its own window. `current` may be any backup of the account. Of jobs without
 /// number not all are compared, and not for all of that time.
 #[must_use]
-pub fn races(jobs: &[Job], from: Timestamp) -> Vec<Race> {
+pub fn races<J: Borrow<Job>>(jobs: &[J], from: Timestamp) -> Vec<Race> {
     let pairs = pairs(jobs);
     let share = MOST_STEPS / u32::try_from(pairs.len()).unwrap_or(u32::MAX).max(1);
     let mut races: Vec<Race> = Vec::new();
     for (job, other) in pairs {
-        let Some(at) = first_race(&jobs[other], &jobs[job], from, share.min(MOST_STEPS_OF_PAIR)) else {
+        let Some(at) =
+            first_race(jobs[other].borrow(), jobs[job].borrow(), from, share.min(MOST_STEPS_OF_PAIR))
+        else {
             continue;
         };
         match races.last_mut().filter(|race| race.job == job) {
@@ -59,10 +62,11 @@ struct Seen<'a> {
 }
 
 /// The pairs that have an account and a backup in common: each job with those before it, in order.
-fn pairs(jobs: &[Job]) -> Vec<(usize, usize)> {
+fn pairs<J: Borrow<Job>>(jobs: &[J]) -> Vec<(usize, usize)> {
     let mut accounts: BTreeMap<&AccountName, Seen<'_>> = BTreeMap::new();
     let mut pairs = Vec::new();
-    for (index, job) in jobs.iter().enumerate().filter(|(_, job)| job.enabled) {
+    let jobs = jobs.iter().map(J::borrow).enumerate();
+    for (index, job) in jobs.filter(|(_, job)| job.enabled) {
         let seen = accounts.entry(&job.account).or_default();
         pairs.extend(seen.partners(job).into_iter().map(|other| (index, other)));
         seen.all.push(index);

@@ -33,6 +33,7 @@ fn entry<'a>(name: &'a JobName, schedule: &'a Schedule) -> Entry<'a> {
         catch_up: Duration::from_mins(15),
         enabled: true,
         deadline: None,
+        replaced_at: None,
     }
 }
 
@@ -264,6 +265,7 @@ proptest! {
             catch_up: Duration::from_secs(catch_up),
             enabled: true,
             deadline: None,
+            replaced_at: None,
         };
         let (mut cursor, mut ready_since, mut now, mut latest) = (start, start, start, start);
         let mut run = BTreeSet::new();

@@ -68,8 +68,15 @@ fn the_downtime_cases_are_what_is_decided() {
         let period = Duration::from_mins(minutes.parse().expect("a number"));
         let schedule = Schedule::every(period, TimeZone::UTC);
         let (jitter, catch_up) = (Duration::ZERO, Duration::from_mins(15));
-        let entry =
-            Entry { name: &name, schedule: &schedule, jitter, catch_up, enabled: true, deadline: None };
+        let entry = Entry {
+            name: &name,
+            schedule: &schedule,
+            jitter,
+            catch_up,
+            enabled: true,
+            deadline: None,
+            replaced_at: None,
+        };
         let decision = decide(&entry, today(done), today(back), today(now));
         let nothing = || "-".to_owned();
         let got = decision.missed.map_or_else(nothing, |missed| {

@@ -1,0 +1,424 @@
+//! Takes changed files into force while the daemon runs: all of a set or nothing.
+//!
+//! Whatever announces a change (a signal, a command, the file system, the minute's beat) only has this look. What is read
+//! was the same at two looks, and is the same still once it is read: so no half of a checkout comes into force.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use calloff_core::agenda::{self as rules, Entry};
+use calloff_core::config::{Job, LogLevel, Settings};
+use calloff_core::diagnostic::Diagnostic;
+use calloff_core::ids::JobName;
+use calloff_core::reload::{self, Candidate, Cause, Changes, Refusal, Verdict};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::accounts::{Accounts, Surroundings};
+use super::engine::Handle;
+use super::set::{Quarantined, Readying, Set, by_name, used};
+use crate::error::chain;
+use crate::files::{Loaded, Loader, Scan, Watcher};
+use crate::store::Store;
+
+/// How long files must rest before they are read.
+const REST: Duration = Duration::from_millis(250);
+
+/// How often it is looked whether they rest before it is left for later.
+const LOOKS: u32 = 40;
+
+/// Asks for a look whether files have changed.
+#[derive(Debug)]
+pub struct Request {
+    /// Why.
+    pub by: Cause,
+    /// Whether a set without jobs is meant.
+    pub allow_empty: bool,
+    /// Where the verdict goes, if somebody waits for it.
+    pub reply: Option<oneshot::Sender<Report>>,
+}
+
+impl Request {
+    /// One whose verdict nobody waits for.
+    #[must_use]
+    pub fn by(by: Cause) -> Self {
+        Self { by, allow_empty: false, reply: None }
+    }
+}
+
+/// What became of the files that were last read.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Whether they are in force.
+    pub verdict: Verdict,
+    /// When that was found.
+    pub at: Timestamp,
+    /// Since when the files are in force that are.
+    pub since: Timestamp,
+    /// How many jobs are in force.
+    pub jobs: usize,
+    /// What has changed with them, if they are in force.
+    pub changes: Changes,
+    /// Why they are not, if they aren't.
+    pub refusal: Option<Refusal>,
+    /// What is wrong with them.
+    pub diagnostics: Arc<[Diagnostic]>,
+    /// The jobs that are not in force since the start.
+    pub quarantined: Arc<[Quarantined]>,
+    /// Whether they are being read anew.
+    pub is_reading: bool,
+}
+
+impl Report {
+    /// That of a start.
+    #[must_use]
+    pub fn of_start(
+        jobs: usize,
+        quarantined: Vec<Quarantined>,
+        diagnostics: Vec<Diagnostic>,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            verdict: Verdict::Accepted,
+            at,
+            since: at,
+            jobs,
+            changes: Changes { added: jobs, ..Changes::default() },
+            refusal: None,
+            diagnostics: diagnostics.into(),
+            quarantined: quarantined.into(),
+            is_reading: false,
+        }
+    }
+
+    /// Whether all files are in force.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.verdict == Verdict::Accepted && self.quarantined.is_empty()
+    }
+}
+
+/// Has changed files come into force.
+#[derive(Debug)]
+pub struct Reloader {
+    loader: Arc<Mutex<Loader>>,
+    /// The folder of `calloff.toml`.
+    base: PathBuf,
+    engine: Handle,
+    store: Store,
+    surroundings: Surroundings,
+    in_force: InForce,
+    /// What the files were when they were last read, whatever became of that; `None` if another look is due in any case.
+    seen: Option<Scan>,
+    reports: watch::Sender<Report>,
+    /// Whether a set without jobs is meant whenever there is one.
+    allow_empty: bool,
+    set_log_level: fn(Option<LogLevel>),
+    watcher: Option<Watcher>,
+    /// For what watches the files.
+    hints: mpsc::Sender<Request>,
+}
+
+/// What of the files is in force.
+#[derive(Debug)]
+pub struct InForce {
+    /// What that says.
+    pub settings: Settings,
+    /// The jobs, sorted by name.
+    pub jobs: Vec<Arc<Job>>,
+    /// The accounts that are ready.
+    pub accounts: Arc<Accounts>,
+}
+
+/// What a reloader works with.
+#[derive(Debug)]
+pub struct Reloading {
+    /// What reads the files.
+    pub loader: Loader,
+    /// What they were when they were read.
+    pub seen: Scan,
+    /// The loop that they are in force in.
+    pub engine: Handle,
+    /// The record.
+    pub store: Store,
+    /// What accounts need from outside.
+    pub surroundings: Surroundings,
+    /// What is in force.
+    pub in_force: InForce,
+    /// What became of the files of the start.
+    pub report: Report,
+    /// Whether a set without jobs is meant whenever there is one.
+    pub allow_empty: bool,
+    /// What to do about another level of the log.
+    pub set_log_level: fn(Option<LogLevel>),
+}
+
+impl Reloader {
+    /// A reloader, with where to ask it, and what it has to say.
+    #[must_use]
+    pub fn new(
+        of: Reloading,
+    ) -> (Self, mpsc::Sender<Request>, mpsc::Receiver<Request>, watch::Receiver<Report>) {
+        let (hints, requests) = mpsc::channel(16);
+        let (reports, report) = watch::channel(of.report);
+        let is_complete = report.borrow().quarantined.iter().all(|job| job.account.is_none());
+        let base = of.loader.config().parent().map(PathBuf::from).unwrap_or_default();
+        let reloader = Self {
+            loader: Arc::new(Mutex::new(of.loader)),
+            base,
+            engine: of.engine,
+            store: of.store,
+            surroundings: of.surroundings,
+            in_force: of.in_force,
+            // What lacks nothing but a secret is tried again.
+            seen: Some(of.seen).filter(|seen| seen.is_settled() && is_complete),
+            reports,
+            allow_empty: of.allow_empty,
+            set_log_level: of.set_log_level,
+            watcher: None,
+            hints: hints.clone(),
+        };
+        (reloader, hints, requests, report)
+    }
+
+    /// Follows the files until it is stopped.
+    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>, stop: CancellationToken) {
+        self.watch();
+        // What changed while nobody watched.
+        let mut request = Request::by(Cause::Poll);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.follow(request) => {}
+            }
+            request = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                Some(request) = requests.recv() => request,
+                () = self.engine.rescan.notified() => Request::by(Cause::Poll),
+            };
+        }
+    }
+
+    /// Does what is asked.
+    async fn follow(&mut self, request: Request) {
+        let Request { by, allow_empty, reply } = request;
+        if let (false, Some(seen)) = (by.is_person(), self.seen)
+            && seen.is_same(self.scan().await)
+        {
+            return;
+        }
+        self.reports.send_modify(|report| report.is_reading = true);
+        let report = self.reload(allow_empty || self.allow_empty, by).await;
+        self.reports.send_modify(|last| match report {
+            Some(report) => *last = report,
+            None => last.is_reading = false,
+        });
+        if let Some(reply) = reply {
+            // Who asked may have gone.
+            drop(reply.send(self.reports.borrow().clone()));
+        }
+    }
+
+    /// Reads the files once they rest. Gives no report if nothing has changed and nobody has asked.
+    async fn reload(&mut self, allow_empty: bool, by: Cause) -> Option<Report> {
+        let Some((loaded, scan)) = self.read().await else {
+            self.seen = None;
+            return self.news(Refusal::Unsteady, vec![], by);
+        };
+        self.seen = Some(scan).filter(|scan| scan.is_settled());
+        if self.watcher.is_none() || self.loader().jobs() != self.watcher.as_ref().map(Watcher::jobs) {
+            self.watch();
+        }
+        let candidate = Candidate {
+            settings: loaded.settings.as_ref(),
+            jobs: loaded.jobs.len(),
+            errors: loaded.diagnostics.iter().filter(|found| found.is_error()).count(),
+        };
+        let before = &self.in_force;
+        let judged = reload::judge(candidate, &before.settings, before.jobs.len(), allow_empty);
+        let Loaded { settings, jobs, diagnostics, .. } = loaded;
+        let Some(settings) = settings.filter(|_| judged.is_ok()) else {
+            let refusal = judged.err().unwrap_or(Refusal::Errors(0));
+            return self.news(refusal, diagnostics, by);
+        };
+        match self.set(settings, jobs).await {
+            Ok(set) => self.accept(set, by).await,
+            Err(refusal) => {
+                // The files need not change for this to come right.
+                self.seen = None;
+                self.news(refusal, vec![], by)
+            }
+        }
+    }
+
+    /// Says that files are refused, unless that has been said and nobody asked.
+    fn news(&self, refusal: Refusal, diagnostics: Vec<Diagnostic>, by: Cause) -> Option<Report> {
+        let last = self.reports.borrow();
+        let is_known = last.refusal.as_ref() == Some(&refusal) && *last.diagnostics == *diagnostics;
+        drop(last);
+        (by.is_person() || !is_known).then(|| self.refused(refusal, diagnostics, by))
+    }
+
+    fn refused(&self, refusal: Refusal, diagnostics: Vec<Diagnostic>, by: Cause) -> Report {
+        tracing::error!(
+            event = "reload.rejected",
+            by = by.as_str(),
+            reason = %refusal,
+            errors = diagnostics.iter().filter(|found| found.is_error()).count(),
+            jobs = self.in_force.jobs.len(),
+            "changed files are not taken: the ones before stay in force"
+        );
+        super::say_errors(&diagnostics);
+        Report {
+            verdict: Verdict::Rejected,
+            at: self.surroundings.clock.now(),
+            changes: Changes::default(),
+            refusal: Some(refusal),
+            diagnostics: diagnostics.into(),
+            is_reading: false,
+            ..self.reports.borrow().clone()
+        }
+    }
+
+    /// Has a set come into force. Gives no report if it is the one that is, and nobody has asked.
+    async fn accept(&mut self, set: Set, by: Cause) -> Option<Report> {
+        let before = &self.in_force;
+        let changes =
+            Changes::between(before.jobs.iter().map(AsRef::as_ref), set.jobs.iter().map(AsRef::as_ref));
+        let is_same = changes == Changes::default()
+            && before.settings == set.settings
+            && before.accounts.len() == set.accounts.len()
+            && before.accounts.values().zip(set.accounts.values()).all(|(old, new)| Arc::ptr_eq(old, new));
+        let last = self.reports.borrow().clone();
+        if is_same && !by.is_person() && last.is_well() {
+            return None;
+        }
+        let jobs = set.jobs.len();
+        let since = if is_same { last.since } else { self.put_in_force(set).await };
+        tracing::info!(
+            event = "reload.accepted",
+            by = by.as_str(),
+            jobs,
+            added = changes.added,
+            changed = changes.changed,
+            removed = changes.removed,
+            %since,
+            "the files are in force"
+        );
+        let at = self.surroundings.clock.now();
+        Some(Report { since, changes, ..Report::of_start(jobs, vec![], vec![], at) })
+    }
+
+    /// Gives since when the set is in force.
+    async fn put_in_force(&mut self, set: Set) -> Timestamp {
+        if set.settings.log.level != self.in_force.settings.log.level {
+            (self.set_log_level)(set.settings.log.level);
+        }
+        self.in_force = InForce {
+            settings: set.settings.clone(),
+            jobs: set.jobs.clone(),
+            accounts: Arc::clone(&set.accounts),
+        };
+        // Without the loop the process is about to end.
+        self.engine.replace(set).await.unwrap_or_else(|| self.surroundings.clock.now())
+    }
+
+    /// What the files make, with secrets as they are now.
+    async fn set(&self, settings: Settings, jobs: Vec<Arc<Job>>) -> Result<Set, Refusal> {
+        let before = Arc::clone(&self.in_force.accounts);
+        let (base, state) = (self.base.clone(), self.store.folder().to_owned());
+        let surroundings = self.surroundings.clone();
+        let known = self.in_force.jobs.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            let readying =
+                Readying { settings: &settings, base: &base, state: &state, surroundings: &surroundings };
+            let needed = used(&jobs);
+            // Those that are ready may have runs that are yet to be taken up.
+            let names = needed.iter().chain(before.keys()).cloned().collect();
+            let (accounts, failures) = readying.ready(&names, &before);
+            if let Some((name, error)) = failures.iter().find(|(name, _)| needed.contains(*name)) {
+                return Err(Refusal::Secret(format!("account `{name}`: {}", chain(error))));
+            }
+            let new = entering(&known, &jobs);
+            let by_name = by_name(&jobs);
+            let stands = BTreeMap::new();
+            Ok((Set { settings, jobs, by_name, accounts: Arc::new(accounts), stands }, new))
+        });
+        let internal = |error| Refusal::Record(format!("internal error: {error}"));
+        let (mut set, new) = made.await.map_err(internal)??;
+        let stands = self.store.stands(new, self.surroundings.clock.now()).await;
+        set.stands = stands.map_err(|error| Refusal::Record(chain(&error)))?;
+        Ok(set)
+    }
+
+    /// Reads the files, once they rest, and says what they were; nothing if they don't rest.
+    async fn read(&mut self) -> Option<(Loaded, Scan)> {
+        let mut before = self.scan().await;
+        for _ in 0..LOOKS {
+            tokio::time::sleep(REST).await;
+            let scan = self.scan().await;
+            let rests = scan.is_same(before);
+            before = scan;
+            if !rests {
+                continue;
+            }
+            let loaded = self.with_loader(Loader::load).await?;
+            // It may only have come out now in which folder the jobs are.
+            let after = self.scan().await;
+            if after.is_same(scan) {
+                return Some((loaded, after));
+            }
+            before = after;
+        }
+        None
+    }
+
+    fn watch(&mut self) {
+        self.watcher = None;
+        let (config, jobs) = {
+            let loader = self.loader();
+            (loader.config().to_owned(), loader.jobs().map(Path::to_path_buf))
+        };
+        let Some(jobs) = jobs else { return };
+        let hints = self.hints.clone();
+        // Where a request waits already, it serves for this, too.
+        match Watcher::start(&config, jobs, move || drop(hints.try_send(Request::by(Cause::Change)))) {
+            Ok(watcher) => self.watcher = Some(watcher),
+            Err(error) => tracing::warn!(
+                event = "reload.unwatched",
+                error = chain(&error),
+                "changes of files are not told at once: it is looked for them once a minute"
+            ),
+        }
+    }
+
+    fn loader(&self) -> std::sync::MutexGuard<'_, Loader> {
+        self.loader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn scan(&self) -> Scan {
+        self.with_loader(|loader, now| loader.scan(now)).await.unwrap_or_default()
+    }
+
+    /// Has the disk looked at aside.
+    async fn with_loader<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Loader, Timestamp) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (loader, now) = (Arc::clone(&self.loader), self.surroundings.clock.now());
+        let act = move || act(&mut loader.lock().unwrap_or_else(PoisonError::into_inner), now);
+        tokio::task::spawn_blocking(act).await.ok()
+    }
+}
+
+/// The jobs that there were none of before, with their fingerprints; both are sorted by name.
+fn entering(before: &[Arc<Job>], after: &[Arc<Job>]) -> Vec<(JobName, String)> {
+    let known: BTreeSet<&JobName> = before.iter().map(|job| &job.name).collect();
+    let new = after.iter().filter(|job| !known.contains(&job.name));
+    new.map(|job| (job.name.clone(), rules::fingerprint(&Entry::from(job.as_ref())))).collect()
+}

@@ -1,0 +1,382 @@
+//! Files that change while the daemon works, in virtual time: all of a set comes into force or nothing, no run is cut,
+//! and no occurrence is lost or doubled.
+
+#![allow(clippy::unwrap_used, reason = "a helper that can't help fails its test")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use calloff::daemon::{
+    self, Engine, Handle, InForce, Readying, Reloader, Reloading, Report, Request, Runner, by_name, used,
+};
+use calloff::files::Loader;
+use calloff_core::reload::{Cause, Refusal, Verdict};
+use calloff_core::run::{Run, RunState};
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+use support::edits::{Folder, Style};
+use support::stage::{Stage, beat, start, within_the_hour};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+const SETTINGS: &str = r#"
+timezone = "UTC"
+[accounts.acme]
+data_center = "eu"
+client_id = "1000.ABC"
+client_secret = { file = "secret" }
+refresh_token = { file = "secret" }
+"#;
+
+/// A daemon that follows a folder of files.
+struct Live {
+    stage: Stage,
+    requests: mpsc::Sender<Request>,
+    handle: Handle,
+    tasks: Vec<JoinHandle<()>>,
+    served: JoinHandle<()>,
+}
+
+type Files = BTreeMap<String, String>;
+
+fn lay_out(stage: &Stage, settings: &str) {
+    let path = |name: &str| stage.folder().join(name);
+    std::fs::write(path("calloff.toml"), settings).unwrap();
+    std::fs::write(path("secret"), "a-secret-canary").unwrap();
+    std::fs::set_permissions(path("secret"), PermissionsExt::from_mode(0o600)).unwrap();
+}
+
+impl Live {
+    async fn start(stage: Stage) -> Self {
+        let now = stage.clock.now();
+        let mut loader = Loader::new(stage.folder().join("calloff.toml"));
+        let read = loader.load(now);
+        assert!(read.is_valid(), "{:?}", read.diagnostics);
+        let (settings, jobs, surroundings) = (read.settings.unwrap(), read.jobs, stage.surroundings());
+        let readying = Readying {
+            settings: &settings,
+            base: stage.folder(),
+            state: stage.store.folder(),
+            surroundings: &surroundings,
+        };
+        let (accounts, failures) = readying.ready(&used(&jobs), &BTreeMap::new());
+        assert!(failures.is_empty(), "{failures:?}");
+        let runner = Runner { accounts: Arc::new(accounts), jobs: by_name(&jobs), ..stage.runner() };
+        let agenda = daemon::agenda(&stage.store, &jobs, &[], now, now).await.unwrap();
+        let engine = Engine::new(runner.clone(), agenda, vec![], settings.keep, settings.grace);
+        let handle = engine.handle();
+        let (reloader, requests, inbox, _) = Reloader::new(Reloading {
+            seen: loader.scan(now),
+            loader,
+            engine: handle.clone(),
+            store: stage.store.clone(),
+            surroundings,
+            report: Report::of_start(jobs.len(), vec![], vec![], now),
+            in_force: InForce { settings, jobs, accounts: Arc::clone(&runner.accounts) },
+            allow_empty: false,
+            set_log_level: |_| (),
+        });
+        let (beating, beats) = beat();
+        let tasks = vec![beating, tokio::spawn(reloader.run(inbox, stage.stop.clone()))];
+        let served = tokio::spawn(async move {
+            engine.run(beats).await;
+        });
+        Self { stage, requests, handle, tasks, served }
+    }
+
+    /// Asks for the files to be read, as a command does.
+    async fn reload(&self) -> Report {
+        let (reply, report) = oneshot::channel();
+        let request = Request { by: Cause::Command, allow_empty: false, reply: Some(reply) };
+        self.requests.send(request).await.expect("it follows");
+        within_the_hour(report).await.expect("there is a verdict")
+    }
+
+    async fn end(self) -> Vec<Run> {
+        self.stage.stop.cancel();
+        within_the_hour(self.served).await.expect("it ends well");
+        self.tasks.iter().for_each(JoinHandle::abort);
+        self.stage.history().await
+    }
+}
+
+/// The text of a job file whose version stands in its backup's ID.
+fn job(every: i64, version: u32) -> String {
+    format!(
+        "account = \"acme\"\nbackups = [\"{version:08}\"]\nverify = false\nschedule = {{ every = \"{every}s\" }}\n"
+    )
+}
+
+/// What the files say, as far as they are right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Good {
+        every: i64,
+        version: u32,
+    },
+    /// Not TOML, an unknown key, an account that is not there.
+    Bad(u32),
+}
+
+impl Content {
+    fn text(self) -> String {
+        match self {
+            Self::Good { every, version } => job(every, version),
+            Self::Bad(0) => "account = \"acme\nbackups".to_owned(),
+            Self::Bad(1) => format!("{}retries = 3\n", job(7, 0)),
+            Self::Bad(_) => job(7, 0).replace("acme", "nobody"),
+        }
+    }
+}
+
+const NAMES: [&str; 4] = ["a", "b", "eu/c", "eu/d"];
+const EVERY: [i64; 3] = [7, 11, 30];
+
+type Set = BTreeMap<&'static str, Content>;
+
+fn texts(set: &Set) -> Files {
+    set.iter().map(|(name, content)| ((*name).to_owned(), content.text())).collect()
+}
+
+/// Changes something or other.
+fn edit(set: &mut Set, rng: &mut Rng, version: u32) {
+    for _ in 0..=rng.u32(0..3) {
+        let name = *rng.choice(&NAMES).unwrap();
+        match rng.u32(0..8) {
+            0 | 1 => drop(set.remove(name)),
+            2 | 3 => drop(set.insert(name, Content::Bad(rng.u32(0..3)))),
+            4 => {
+                if let Some(Content::Good { version: old, .. }) = set.get_mut(name) {
+                    *old = version;
+                }
+            }
+            _ => drop(set.insert(name, Content::Good { every: *rng.choice(&EVERY).unwrap(), version })),
+        }
+    }
+    // Most of what is broken is mended soon.
+    if rng.bool() {
+        set.retain(|_, content| matches!(content, Content::Good { .. }));
+    }
+}
+
+/// The sets that were in force, each since when.
+type Forces = Vec<(Timestamp, Set)>;
+
+/// Every occurrence of a job that some set in force makes due, with the version of the file.
+fn expected(name: &str, forces: &Forces, end: Timestamp) -> BTreeMap<Timestamp, u32> {
+    let mut expected = BTreeMap::new();
+    let mut last: Option<(i64, Timestamp)> = None;
+    for (index, (from, set)) in forces.iter().enumerate() {
+        let Some(&Content::Good { every, version }) = set.get(name) else { continue };
+        let until = forces.get(index + 1).map_or(end, |next| next.0);
+        // A file that was away for a moment goes on where it stood.
+        let from = last.filter(|(before, _)| *before == every).map_or(*from, |(_, until)| until);
+        last = Some((every, until));
+        let step = SignedDuration::from_secs(every);
+        let mut next = Timestamp::from_second(from.as_second() / every * every).unwrap() + step;
+        while next <= until {
+            expected.insert(next, version);
+            next += step;
+        }
+    }
+    expected
+}
+
+fn is_good(set: &Set) -> bool {
+    set.values().all(|content| matches!(content, Content::Good { .. }))
+}
+
+/// Plays one random sequence of edits.
+async fn play(seed: u64) {
+    let rng = &mut Rng::with_seed(seed);
+    let style = Style::ALL[usize::try_from(seed).unwrap() % Style::ALL.len()];
+    let latency = rng.u32(0..4);
+    let scenario = format!(
+        "[accounts.acme]\nunlisted = \"SCHEDULED\"\nlatency = \"{latency}s\"\n[[accounts.acme.backups]]\nid = \"1\"\n"
+    );
+    let stage = Stage::in_memory(&scenario, "");
+    lay_out(&stage, SETTINGS);
+    let mut set: Set = NAMES.iter().map(|name| (*name, Content::Good { every: 7, version: 0 })).collect();
+    let mut folder = Folder::new(stage.folder().join("jobs"), style);
+    folder.change(&texts(&set), || ());
+    let mut forces: Forces = vec![(stage.clock.now(), set.clone())];
+    let live = Live::start(stage).await;
+    for version in 1..=6 {
+        tokio::time::sleep(Duration::from_millis(rng.u64(500..20_000))).await;
+        edit(&mut set, rng, version);
+        let hints = live.requests.clone();
+        // Half of an edit is looked at, too.
+        folder.change(&texts(&set), || drop(hints.try_send(Request::by(Cause::Change))));
+        let report = live.reload().await;
+        let context = format!("seed {seed}, {style:?}: {set:?}: {report:?}");
+        let wanted = if is_good(&set) && !set.is_empty() { Verdict::Accepted } else { Verdict::Rejected };
+        assert_eq!(report.verdict, wanted, "{context}");
+        if wanted == Verdict::Accepted {
+            assert_eq!(report.jobs, set.len(), "{context}");
+            forces.push((report.since, set.clone()));
+        } else if set.is_empty() {
+            assert_eq!(report.refusal, Some(Refusal::Empty), "{context}");
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(rng.u64(500..20_000))).await;
+    // Nothing is due any more from here on, and what is under way ends.
+    folder.change(&never_due(), || ());
+    let report = live.reload().await;
+    assert_eq!(report.verdict, Verdict::Accepted, "seed {seed}: {report:?}");
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    let runs = live.end().await;
+    check(&runs, &forces, report.since, &format!("seed {seed}, {style:?}"));
+}
+
+/// Files of which nothing is ever due.
+fn never_due() -> Files {
+    let never = "account = \"acme\"\nbackups = [\"1\"]\nschedule = { at = \"2000-01-01T00:00:00Z\" }\n";
+    [("never".to_owned(), never.to_owned())].into()
+}
+
+fn check(runs: &[Run], forces: &Forces, end: Timestamp, context: &str) {
+    assert!(runs.iter().all(|run| run.state != RunState::Running), "{context}");
+    for name in NAMES {
+        let expected = expected(name, forces, end);
+        let of_job = || runs.iter().filter(|run| run.job == name);
+        let (missed, run): (Vec<&Run>, Vec<&Run>) = of_job().partition(|run| run.state == RunState::Missed);
+        let occurrences: BTreeSet<Timestamp> = run.iter().filter_map(|run| run.occurrence).collect();
+        assert_eq!(occurrences.len(), run.len(), "{context}: {name} ran twice for one occurrence");
+        for run in &run {
+            let occurrence = run.occurrence.unwrap();
+            let version = expected.get(&occurrence).map(|version| format!("{version:08}"));
+            assert_eq!(Some(run.targets[0].backup.to_string()), version, "{context}: {name} at {occurrence}");
+            assert_eq!(run.state, RunState::Succeeded, "{context}: {run:?}");
+        }
+        let dealt_with = run.len() as u64 + missed.iter().filter_map(|run| run.missed).sum::<u64>();
+        let context = format!("{context}: {name}: {forces:?}\n{end}");
+        assert_eq!(dealt_with, expected.len() as u64, "{context}");
+    }
+}
+
+/// So many sequences in four tests, which run side by side.
+const SEQUENCES: u64 = 1000;
+
+#[rstest::rstest]
+#[case(0)]
+#[case(1)]
+#[case(2)]
+#[case(3)]
+fn whatever_is_edited_the_last_good_set_is_in_force_and_nothing_is_lost_or_doubled(#[case] part: u64) {
+    for seed in (0..SEQUENCES).filter(|seed| seed / (SEQUENCES / 4) == part) {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(play(seed));
+    }
+}
+
+fn jobs_of(files: &[(&str, String)]) -> Files {
+    files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect()
+}
+
+async fn live_with(settings: &str, scenario: &str, files: &[(&str, String)]) -> (Live, Folder) {
+    let stage = Stage::new(scenario, "");
+    lay_out(&stage, &format!("{settings}{SETTINGS}"));
+    let mut folder = Folder::new(stage.folder().join("jobs"), Style::Rename);
+    folder.change(&jobs_of(files), || ());
+    (Live::start(stage).await, folder)
+}
+
+const SCHEDULED: &str = "[accounts.acme]\nunlisted = \"SCHEDULED\"\n[[accounts.acme.backups]]\nid = \"1\"\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_run_under_way_keeps_the_file_it_began_with() {
+    let scenario = "[accounts.acme]\nunlisted = \"SCHEDULED\"\nlatency = \"20s\"\n[[accounts.acme.backups]]\nid = \"1\"\n";
+    let (live, mut folder) = live_with("", scenario, &[("a", job(30, 1)), ("b", job(3600, 1))]).await;
+    tokio::time::sleep(Duration::from_secs(35)).await;
+    folder.change(&jobs_of(&[("b", job(3600, 1))]), || ());
+    assert_eq!(live.reload().await.verdict, Verdict::Accepted);
+    tokio::time::sleep(Duration::from_mins(3)).await;
+    let runs = live.end().await;
+    let of_a: Vec<&Run> = runs.iter().filter(|run| run.job == "a").collect();
+    assert_eq!(of_a.len(), 1, "{runs:?}");
+    assert_eq!(of_a[0].state, RunState::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_are_read_again_and_a_secret_that_is_gone_is_no_reason_to_stop() {
+    let (live, _folder) = live_with("", SCHEDULED, &[("a", job(10, 1))]).await;
+    let secret = live.stage.folder().join("secret");
+    std::fs::remove_file(&secret).unwrap();
+    let report = live.reload().await;
+    assert_eq!(report.verdict, Verdict::Rejected);
+    assert!(
+        matches!(&report.refusal, Some(Refusal::Secret(why)) if why.contains("acme") && why.contains("secret"))
+    );
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    std::fs::write(&secret, "another-canary").unwrap();
+    std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
+    // Nobody asks: the next look finds it.
+    let mut pulse = live.handle.pulse.clone();
+    live.handle.rescan.notify_one();
+    within_the_hour(pulse.changed()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let tokens = {
+        let world = live.stage.world.lock();
+        world.account("acme").unwrap().token_calls()
+    };
+    assert_eq!(tokens, 2, "other credentials take a token of their own");
+    let runs = live.end().await;
+    assert!(runs.len() >= 4 && runs.iter().all(|run| run.state == RunState::Succeeded), "{runs:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_restart_is_needed_for_is_said_and_nothing_of_it_is_in_force() {
+    let (live, mut folder) = live_with("", SCHEDULED, &[("a", job(3600, 1))]).await;
+    let config = live.stage.folder().join("calloff.toml");
+    std::fs::write(&config, format!("state = \"sqlite:other.db\"\n{SETTINGS}")).unwrap();
+    folder.change(&jobs_of(&[("a", job(10, 2))]), || ());
+    let report = live.reload().await;
+    assert_eq!(report.refusal, Some(Refusal::NeedsRestart(vec!["state"])));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(live.end().await.len(), 0, "the old schedule is in force");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_what_jobs_share_reaches_every_job() {
+    let windows = "[[windows.w]]\nfrom = \"2020-01-01T00:00:00Z\"\nto = \"2020-01-02T00:00:00Z\"\n";
+    let text = format!("{}[when]\nwindow = \"w\"\n", job(10, 1));
+    let stage = Stage::new(SCHEDULED, "");
+    lay_out(&stage, &format!("{SETTINGS}{windows}"));
+    let mut folder = Folder::new(stage.folder().join("jobs"), Style::InPlace);
+    folder.change(&jobs_of(&[("a", text)]), || ());
+    let live = Live::start(stage).await;
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    lay_out(&live.stage, &format!("{SETTINGS}{}", windows.replace("2020-01-02", "2100-01-01")));
+    let report = live.reload().await;
+    assert_eq!(report.verdict, Verdict::Accepted, "{report:?}");
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    let states: Vec<RunState> = live.end().await.iter().map(|run| run.state).collect();
+    assert_eq!(states[0], RunState::Skipped);
+    assert_eq!(states.last(), Some(&RunState::Succeeded), "{states:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_gone_still_does_what_was_due_before() {
+    let scenario = "[accounts.acme]\nunlisted = \"SCHEDULED\"\nlatency = \"5s\"\n[[accounts.acme.backups]]\nid = \"1\"\n";
+    let (live, mut folder) = live_with("", scenario, &[("a", job(4, 1)), ("b", job(3600, 1))]).await;
+    let other = SETTINGS.replace("acme", "other");
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    lay_out(&live.stage, &other);
+    folder.change(&jobs_of(&[("b", job(3600, 1).replace("acme", "other"))]), || ());
+    let report = live.reload().await;
+    assert_eq!(report.verdict, Verdict::Accepted, "{report:?}");
+    let due: Vec<Timestamp> =
+        expected("a", &vec![(start(), [("a", Content::Good { every: 4, version: 1 })].into())], report.at)
+            .into_keys()
+            .collect();
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    let runs = live.end().await;
+    let done: u64 = runs.iter().map(|run| run.missed.unwrap_or(1)).sum();
+    assert_eq!(done, due.len() as u64, "{runs:?}");
+    assert_eq!(runs.last().and_then(|run| run.occurrence), due.last().copied());
+}
