@@ -40,6 +40,12 @@ pub enum Error {
     /// The record can't be used.
     #[error("the record can't be used")]
     Store(#[from] StoreError),
+    /// There is no daemon to ask.
+    #[error("no daemon answers: is `calloff run` running, with the same calloff.toml, and may you ask it?")]
+    NoDaemon,
+    /// The daemon is about to end.
+    #[error("the daemon is stopping")]
+    Stopping,
     /// Outcomes could not be put on record.
     #[error("not all that was done could be recorded; the log lines `target.unrecorded` have the outcomes")]
     Unrecorded,
@@ -71,16 +77,24 @@ impl Error {
     /// The exit code: 64 usage, 69 unreachable, 70 a defect, 78 configuration.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+
+    /// The same as a number.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
             Self::Usage(_) => 64,
-            Self::Store(_) | Self::Unrecorded | Self::Simulator { .. } => 69,
+            Self::Store(_) | Self::NoDaemon | Self::Stopping | Self::Unrecorded | Self::Simulator { .. } => {
+                69
+            }
             Self::Output(_) | Self::Internal(_) => 70,
             Self::Config { .. }
             | Self::Quarantined { .. }
             | Self::NoConfig(_)
             | Self::Secret { .. }
             | Self::Scenario { .. } => 78,
-        })
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod control;
 pub mod daemon;
 pub mod error;
 pub mod files;
@@ -12,4 +13,5 @@ pub mod logs;
 pub mod render;
 pub mod report;
 pub mod store;
+pub mod systemd;
 pub mod zoho;

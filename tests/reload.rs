@@ -69,14 +69,14 @@ impl Live {
         let agenda = daemon::agenda(&stage.store, &jobs, &[], now, now).await.unwrap();
         let engine = Engine::new(runner.clone(), agenda, vec![], settings.keep, settings.grace);
         let handle = engine.handle();
+        let in_force = InForce { settings, jobs, accounts: Arc::clone(&runner.accounts) };
         let (reloader, requests, inbox, _) = Reloader::new(Reloading {
             seen: loader.scan(now),
             loader,
             engine: handle.clone(),
             store: stage.store.clone(),
             surroundings,
-            report: Report::of_start(jobs.len(), vec![], vec![], now),
-            in_force: InForce { settings, jobs, accounts: Arc::clone(&runner.accounts) },
+            report: Report::of_start(Arc::new(in_force), vec![], vec![], now),
             allow_empty: false,
             set_log_level: |_| (),
         });
@@ -216,7 +216,7 @@ async fn play(seed: u64) {
         let wanted = if is_good(&set) && !set.is_empty() { Verdict::Accepted } else { Verdict::Rejected };
         assert_eq!(report.verdict, wanted, "{context}");
         if wanted == Verdict::Accepted {
-            assert_eq!(report.jobs, set.len(), "{context}");
+            assert_eq!(report.in_force.jobs.len(), set.len(), "{context}");
             forces.push((report.since, set.clone()));
         } else if set.is_empty() {
             assert_eq!(report.refusal, Some(Refusal::Empty), "{context}");

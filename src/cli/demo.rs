@@ -116,7 +116,7 @@ pub(super) async fn demo(log: &LogArgs, args: &DemoArgs, mut output: Output) -> 
     if !debts.is_empty() {
         let heading = "What `calloff restore list` shows of it:";
         output.text(&format!("\n{}\n", report::styled(report::BOLD, heading)))?;
-        let debts = restore::standing(&configuration, debts, SystemClock.now());
+        let debts = restore::standing(&configuration.settings, &configuration.jobs, debts, SystemClock.now());
         output.text(&restore::text(&debts, SystemClock.now(), output.width()))?;
     }
     let failed = runs.iter().any(|run| run.state == RunState::Failed);

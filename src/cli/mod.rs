@@ -1,6 +1,8 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr; nothing ever prompts.
 
 mod args;
+mod asking;
+mod attending;
 mod auth;
 mod backup;
 mod cancel;
@@ -16,6 +18,7 @@ mod pause;
 mod plan;
 mod reading;
 mod record;
+mod reload;
 mod restore;
 mod results;
 mod run;
@@ -73,6 +76,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Command::History(args) => history::history(config, &args, output).await,
             Command::Pause(args) => pause::pause(config, args, output).await,
             Command::Resume(args) => pause::resume(config, args, output).await,
+            Command::Reload(args) => reload::reload(config, &args, output).await,
             Command::Restore(command) => restore::restore(config, &cli.log, command, output).await,
             Command::Sim(args) => sim::sim(&cli.log, &args, output).await,
             Command::Demo(args) => demo::demo(&cli.log, &args, output).await,

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use calloff_core::config::Job;
+use calloff_core::config::{Job, Settings};
 use calloff_core::ids::RestoreId;
 use calloff_core::restore::{self, Debt, DebtState};
 use jiff::Timestamp;
@@ -56,22 +57,27 @@ impl<'a> Row<'a> {
 }
 
 /// These debts, each with when it is to be paid by the files as they are now.
-pub(super) fn standing(configuration: &Configuration, debts: Vec<Debt>, now: Timestamp) -> Vec<StandingDebt> {
-    let standing = |debt: Debt| StandingDebt { payment: payment(configuration, &debt, now), debt };
+pub(super) fn standing(
+    settings: &Settings,
+    jobs: &[Arc<Job>],
+    debts: Vec<Debt>,
+    now: Timestamp,
+) -> Vec<StandingDebt> {
+    let standing = |debt: Debt| StandingDebt { payment: payment(settings, jobs, &debt, now), debt };
     debts.into_iter().map(standing).collect()
 }
 
 /// Prints one debt, as it stands now.
 fn print_json(configuration: &Configuration, debt: Debt, output: &mut Output) -> Result<(), Error> {
     let now = SystemClock.now();
-    let standing = StandingDebt { payment: payment(configuration, &debt, now), debt };
+    let payment = payment(&configuration.settings, &configuration.jobs, &debt, now);
+    let standing = StandingDebt { debt, payment };
     output.json(&Row::new(&standing, now))
 }
 
-fn payment(configuration: &Configuration, debt: &Debt, now: Timestamp) -> restore::Payment {
-    let has_account = configuration.settings.accounts.contains_key(&debt.account);
-    let jobs = configuration.jobs.iter().map(|job| -> &Job { job });
-    restore::payment(debt, has_account, jobs, now)
+fn payment(settings: &Settings, jobs: &[Arc<Job>], debt: &Debt, now: Timestamp) -> restore::Payment {
+    let has_account = settings.accounts.contains_key(&debt.account);
+    restore::payment(debt, has_account, jobs.iter().map(AsRef::as_ref), now)
 }
 
 pub(super) async fn restore(
@@ -89,14 +95,14 @@ pub(super) async fn restore(
 
 async fn list(config: Option<&Path>, args: &RestoreListArgs, mut output: Output) -> Result<ExitCode, Error> {
     // What is owed is shown even if a job file is broken.
-    let (configuration, _) = setup::configuration_as_far_as_valid(config)?;
+    let (configuration, ..) = setup::configuration_as_far_as_valid(config)?;
     let now = SystemClock.now();
     let debts = match configuration.open_existing()? {
         Some(store) if args.owed => store.owed().await?,
         Some(store) => store.debts().await?,
         None => vec![],
     };
-    let debts = standing(&configuration, debts, now);
+    let debts = standing(&configuration.settings, &configuration.jobs, debts, now);
     if args.form.json {
         for debt in &debts {
             output.json(&Row::new(debt, now))?;
@@ -133,7 +139,7 @@ async fn pay(
     args: &RestorePayArgs,
     mut output: Output,
 ) -> Result<ExitCode, Error> {
-    let (configuration, _) = setup::configuration_as_far_as_valid(config)?;
+    let (configuration, ..) = setup::configuration_as_far_as_valid(config)?;
     configuration.log(log, output.is_terminal() && !args.form.json)?;
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
@@ -184,7 +190,7 @@ async fn pay(
 }
 
 async fn waive(config: Option<&Path>, args: RestoreWaiveArgs, mut output: Output) -> Result<ExitCode, Error> {
-    let (configuration, _) = setup::configuration_as_far_as_valid(config)?;
+    let (configuration, ..) = setup::configuration_as_far_as_valid(config)?;
     let store = configuration.open(Role::Reader)?;
     match store.waive(args.restore_id, args.reason, SystemClock.now()).await? {
         ForPayment::Ours(_) => {}
@@ -226,7 +232,7 @@ fn unknown(id: RestoreId) -> Error {
 /// When the last window closes of those that a job of the debt's account has open now and holds, or restores after.
 fn open_until(configuration: &Configuration, debt: &Debt) -> Option<Timestamp> {
     let untried = Debt { next_try: None, ..debt.clone() };
-    match payment(configuration, &untried, SystemClock.now()) {
+    match payment(&configuration.settings, &configuration.jobs, &untried, SystemClock.now()) {
         restore::Payment::At(closes) => Some(closes),
         restore::Payment::Now | restore::Payment::ByHand(_) => None,
     }

@@ -13,13 +13,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{LogArgs, RunArgs};
-use super::setup::{self, Insisting, Start};
+use super::attending::Attendant;
+use super::setup::{self, Configuration, Insisting, Start};
+use crate::control::{self, Server};
 use crate::daemon::{
     self, Alarm, Engine, InForce, Reloader, Reloading, Report, Request, Runner, Surroundings,
 };
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::logs;
-use crate::store::Role;
 
 pub(super) async fn run(config: Option<&Path>, log: &LogArgs, args: &RunArgs) -> Result<ExitCode, Error> {
     let surroundings = setup::surroundings();
@@ -52,7 +53,11 @@ pub(super) async fn serve(
     serving: Serving,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    let store = start.configuration.open(Role::Daemon)?;
+    // From now on a hangup is no reason to end.
+    let hangups = serving.reloads.then(|| signal(SignalKind::hangup())).transpose();
+    let hangups = hangups.map_err(|error| Error::Internal(error.to_string()))?;
+    let control = if serving.reloads { listen(&start.configuration) } else { None };
+    let store = start.configuration.open_daemon(control.as_ref().map(Server::path))?;
     let interrupted = store.take_over_at_start().await?;
     let runner = start.runner(&store, &stop, &interrupted, &surroundings, None).await?;
     let settings = start.configuration.settings.clone();
@@ -75,13 +80,24 @@ pub(super) async fn serve(
     let engine = Engine::new(runner.clone(), agenda, interrupted, keep, grace);
     // What goes with the loop, and ends with it.
     let mut company = JoinSet::new();
-    if serving.reloads {
-        let (requests, _report) = follow(start, &engine, &runner, serving, surroundings, &mut company);
-        let hangups = signal(SignalKind::hangup()).map_err(|error| Error::Internal(error.to_string()))?;
+    let mut announcing = None;
+    if let Some(hangups) = hangups {
+        let clock = Arc::clone(&surroundings.clock);
+        let (requests, report) = follow(start, &engine, &runner, serving, surroundings, &mut company);
+        announcing =
+            Some(tokio::spawn(daemon::announce(engine.handle().pulse, report.clone(), stop.clone())));
+        let attendant = Attendant { store: store.clone(), clock, reloads: requests.clone(), report };
+        if let Some(control) = control {
+            company.spawn(control.serve(move |request| attendant.clone().answer(request)));
+        }
         company.spawn(reload_on(hangups, requests));
     }
     let end = engine.run(beats).await;
     company.shutdown().await;
+    if let Some(announcing) = announcing {
+        // It ends with the stop; nothing depends on what systemd was told.
+        drop(announcing.await);
+    }
     alarm.stop().await;
     // What has its outcome still gets a moment to be written, even if the grace period was used up.
     let end = end.max(Instant::now() + Duration::from_secs(1));
@@ -90,6 +106,23 @@ pub(super) async fn serve(
     }
     tracing::info!(event = "daemon.stopped", "stopped");
     Ok(())
+}
+
+/// Listens for commands, where it can.
+fn listen(configuration: &Configuration) -> Option<Server> {
+    let places = control::to_listen(configuration.control().as_deref(), &configuration.state_folder());
+    for place in &places {
+        match Server::bind(place) {
+            Ok(server) => return Some(server),
+            Err(error) => tracing::warn!(
+                event = "control.unavailable",
+                place = %place.display(),
+                error = chain(&error),
+                "can't listen for commands there"
+            ),
+        }
+    }
+    None
 }
 
 /// Has changed files come into force from now on.
@@ -102,19 +135,19 @@ fn follow(
     company: &mut JoinSet<()>,
 ) -> (mpsc::Sender<Request>, watch::Receiver<Report>) {
     let Start { configuration, quarantined, diagnostics, loader, seen, .. } = start;
-    let (jobs, now) = (configuration.jobs.len(), surroundings.clock.now());
+    let now = surroundings.clock.now();
+    let in_force = InForce {
+        settings: configuration.settings,
+        jobs: configuration.jobs,
+        accounts: Arc::clone(&runner.accounts),
+    };
     let (reloader, requests, inbox, report) = Reloader::new(Reloading {
         loader,
         seen,
         engine: engine.handle(),
         store: runner.worker.store.clone(),
         surroundings,
-        in_force: InForce {
-            settings: configuration.settings,
-            jobs: configuration.jobs,
-            accounts: Arc::clone(&runner.accounts),
-        },
-        report: Report::of_start(jobs, quarantined, diagnostics, now),
+        report: Report::of_start(Arc::new(in_force), quarantined, diagnostics, now),
         allow_empty: serving.allow_empty,
         set_log_level: if serving.log_level { |_| () } else { logs::set_level },
     });

@@ -182,12 +182,15 @@ pub(super) fn configuration(config: Option<&Path>) -> Result<Configuration, Erro
 /// If anything in `calloff.toml` is wrong; the diagnostics have then been printed.
 pub(super) fn configuration_as_far_as_valid(
     config: Option<&Path>,
-) -> Result<(Configuration, Option<Error>), Error> {
-    let loaded = files::load(&find(config)?, None);
-    let Some(settings) = loaded.settings.clone() else { return accept(loaded).map(|valid| (valid, None)) };
-    let jobs = loaded.jobs.clone();
-    let valid = Configuration { settings, folder: loaded.base.clone(), jobs };
-    Ok((valid, accept(loaded).err()))
+) -> Result<(Configuration, Vec<Quarantined>, Option<Error>), Error> {
+    let Loaded { base, settings, jobs, wrong, diagnostics, .. } = files::load(&find(config)?, None);
+    output::diagnostics(&diagnostics);
+    let problem = problem(&diagnostics);
+    let Some(settings) = settings else {
+        return Err(problem.unwrap_or(Error::Config { problems: 0, files: 0 }));
+    };
+    let quarantined = wrong.into_iter().map(Quarantined::from).collect();
+    Ok((Configuration { settings, folder: base, jobs }, quarantined, problem))
 }
 
 /// Loads `calloff.toml` alone.
@@ -274,9 +277,20 @@ impl Configuration {
         self.record().parent().map_or(PathBuf::from("."), Path::to_path_buf)
     }
 
+    /// Where the daemon's control socket is, if the files say so.
+    pub(super) fn control(&self) -> Option<PathBuf> {
+        self.settings.control.as_ref().map(|path| self.folder.join(path))
+    }
+
     /// Opens the record for a process that claims runs.
     pub(super) fn open(&self, role: Role) -> Result<Store, Error> {
         Ok(Store::open(&self.record(), role, SystemClock.now())?)
+    }
+
+    /// The same for the daemon, which listens for commands at `control`.
+    pub(super) fn open_daemon(&self, control: Option<&Path>) -> Result<Store, Error> {
+        let control = control.and_then(|path| std::path::absolute(path).ok());
+        Ok(Store::open_heard_at(&self.record(), Role::Daemon, SystemClock.now(), control)?)
     }
 
     /// Opens the record to read it; `None` if there is none yet.

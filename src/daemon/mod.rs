@@ -2,6 +2,7 @@
 
 mod accounts;
 mod agenda;
+mod announce;
 mod audit;
 mod beat;
 mod cancel;
@@ -26,6 +27,7 @@ mod worker;
 
 pub use accounts::{Access, Accounts, Surroundings};
 pub use agenda::{Agenda, Due, Entering};
+pub use announce::announce;
 pub use audit::{Audited, audit};
 pub use beat::{Alarm, Beat};
 pub use engine::{Engine, Handle, Pulse};

@@ -58,8 +58,8 @@ pub struct Report {
     pub at: Timestamp,
     /// Since when the files are in force that are.
     pub since: Timestamp,
-    /// How many jobs are in force.
-    pub jobs: usize,
+    /// What is in force.
+    pub in_force: Arc<InForce>,
     /// What has changed with them, if they are in force.
     pub changes: Changes,
     /// Why they are not, if they aren't.
@@ -76,22 +76,31 @@ impl Report {
     /// That of a start.
     #[must_use]
     pub fn of_start(
-        jobs: usize,
+        in_force: Arc<InForce>,
         quarantined: Vec<Quarantined>,
         diagnostics: Vec<Diagnostic>,
         at: Timestamp,
     ) -> Self {
+        let changes = Changes { added: in_force.jobs.len(), ..Changes::default() };
         Self {
             verdict: Verdict::Accepted,
             at,
             since: at,
-            jobs,
-            changes: Changes { added: jobs, ..Changes::default() },
+            in_force,
+            changes,
             refusal: None,
             diagnostics: diagnostics.into(),
             quarantined: quarantined.into(),
             is_reading: false,
         }
+    }
+
+    /// Why the files that were last read are not in force, if they aren't, with the first thing that is wrong with them.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        let refusal = self.refusal.as_ref()?;
+        let first = self.diagnostics.iter().find(|found| found.is_error());
+        Some(first.map_or_else(|| refusal.to_string(), |first| format!("{refusal}: {first}")))
     }
 
     /// Whether all files are in force.
@@ -110,7 +119,7 @@ pub struct Reloader {
     engine: Handle,
     store: Store,
     surroundings: Surroundings,
-    in_force: InForce,
+    in_force: Arc<InForce>,
     /// What the files were when they were last read, whatever became of that; `None` if another look is due in any case.
     seen: Option<Scan>,
     reports: watch::Sender<Report>,
@@ -146,8 +155,6 @@ pub struct Reloading {
     pub store: Store,
     /// What accounts need from outside.
     pub surroundings: Surroundings,
-    /// What is in force.
-    pub in_force: InForce,
     /// What became of the files of the start.
     pub report: Report,
     /// Whether a set without jobs is meant whenever there is one.
@@ -172,7 +179,7 @@ impl Reloader {
             engine: of.engine,
             store: of.store,
             surroundings: of.surroundings,
-            in_force: of.in_force,
+            in_force: Arc::clone(&report.borrow().in_force),
             // What lacks nothing but a secret is tried again.
             seen: Some(of.seen).filter(|seen| seen.is_settled() && is_complete),
             reports,
@@ -207,12 +214,17 @@ impl Reloader {
     /// Does what is asked.
     async fn follow(&mut self, request: Request) {
         let Request { by, allow_empty, reply } = request;
-        if let (false, Some(seen)) = (by.is_person(), self.seen)
-            && seen.is_same(self.scan().await)
-        {
+        let is_changed = match self.seen {
+            Some(seen) => !seen.is_same(self.scan().await),
+            None => false,
+        };
+        if !by.is_person() && !is_changed && self.seen.is_some() {
             return;
         }
-        self.reports.send_modify(|report| report.is_reading = true);
+        // What is only looked at once more, because a change might not have shown, is no reload yet.
+        if by.is_person() || is_changed {
+            self.reports.send_modify(|report| report.is_reading = true);
+        }
         let report = self.reload(allow_empty || self.allow_empty, by).await;
         self.reports.send_modify(|last| match report {
             Some(report) => *last = report,
@@ -298,12 +310,11 @@ impl Reloader {
         if is_same && !by.is_person() && last.is_well() {
             return None;
         }
-        let jobs = set.jobs.len();
         let since = if is_same { last.since } else { self.put_in_force(set).await };
         tracing::info!(
             event = "reload.accepted",
             by = by.as_str(),
-            jobs,
+            jobs = self.in_force.jobs.len(),
             added = changes.added,
             changed = changes.changed,
             removed = changes.removed,
@@ -311,7 +322,7 @@ impl Reloader {
             "the files are in force"
         );
         let at = self.surroundings.clock.now();
-        Some(Report { since, changes, ..Report::of_start(jobs, vec![], vec![], at) })
+        Some(Report { since, changes, ..Report::of_start(Arc::clone(&self.in_force), vec![], vec![], at) })
     }
 
     /// Gives since when the set is in force.
@@ -319,11 +330,11 @@ impl Reloader {
         if set.settings.log.level != self.in_force.settings.log.level {
             (self.set_log_level)(set.settings.log.level);
         }
-        self.in_force = InForce {
+        self.in_force = Arc::new(InForce {
             settings: set.settings.clone(),
             jobs: set.jobs.clone(),
             accounts: Arc::clone(&set.accounts),
-        };
+        });
         // Without the loop the process is about to end.
         self.engine.replace(set).await.unwrap_or_else(|| self.surroundings.clock.now())
     }

@@ -21,6 +21,6 @@ pub use explain::{Explanation, explain};
 pub use plan::{AccountPlan, plan};
 pub use restores::{StandingDebt, ended, owed, paid};
 pub use runs::{history, run};
-pub use style::{BOLD, DIM, style_of, styled};
+pub use style::{BOLD, DIM, WARNING, style_of, styled};
 pub use table::table;
 pub use time::{relative, seconds};

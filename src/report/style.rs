@@ -12,6 +12,9 @@ pub const BOLD: Style = Style::new().bold();
 /// Dimmed, for what is secondary.
 pub const DIM: Style = Style::new().dimmed();
 
+/// For what a person should see to.
+pub const WARNING: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+
 /// The style of an outcome's word; plain if there is none.
 #[must_use]
 pub fn style_of(outcome: Option<Outcome>) -> Style {

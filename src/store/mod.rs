@@ -105,6 +105,20 @@ impl Store {
     ///
     /// If the folder or the file can't be used, or a newer Calloff wrote it.
     pub fn open(path: &Path, role: Role, now: Timestamp) -> Result<Self, StoreError> {
+        Self::open_heard_at(path, role, now, None)
+    }
+
+    /// The same for a process that listens for commands at `control`.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_heard_at(
+        path: &Path,
+        role: Role,
+        now: Timestamp,
+        control: Option<PathBuf>,
+    ) -> Result<Self, StoreError> {
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
             _ => PathBuf::from("."),
@@ -120,6 +134,7 @@ impl Store {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             since: now,
+            control,
         };
         let owner = Owner::new(&folder, &process)
             .map_err(|source| StoreError::Folder { path: folder.clone(), source })?;
@@ -144,6 +159,13 @@ impl Store {
     #[must_use]
     pub fn daemon(&self) -> Option<Process> {
         self.shared.owner.living().into_iter().find(|process| process.role == Role::Daemon)
+    }
+
+    /// The daemon that works on the record at this path now, if there is one; nothing is opened for that.
+    #[must_use]
+    pub fn daemon_at(path: &Path) -> Option<Process> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Owner::living_in(folder).into_iter().find(|process| process.role == Role::Daemon)
     }
 
     /// Whether writes get through. Changes are seen by every receiver.

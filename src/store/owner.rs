@@ -35,6 +35,9 @@ pub struct Process {
     pub version: String,
     /// When it opened the record.
     pub since: Timestamp,
+    /// Where it listens for commands, if it does.
+    #[serde(default)]
+    pub control: Option<PathBuf>,
 }
 
 /// This process, as an owner of runs.
@@ -49,7 +52,7 @@ pub(super) struct Owner {
 impl Owner {
     /// Makes this process known in the state folder, unless it claims no runs.
     pub(super) fn new(state: &Path, process: &Process) -> io::Result<Self> {
-        let folder = state.join("owners");
+        let folder = state.join(FOLDER);
         let id = Uuid::now_v7().to_string();
         if process.role == Role::Reader {
             return Ok(Self { id, folder, file: None });
@@ -75,20 +78,19 @@ impl Owner {
 
     /// The processes that work on the record now.
     pub(super) fn living(&self) -> Vec<Process> {
-        let read = |path: PathBuf| serde_json::from_slice(&std::fs::read(path).ok()?).ok();
-        self.files().filter(|path| is_locked(path)).filter_map(read).collect()
+        living(&self.folder)
+    }
+
+    /// Those that work on a record in this folder.
+    pub(super) fn living_in(state: &Path) -> Vec<Process> {
+        living(&state.join(FOLDER))
     }
 
     /// Forgets processes that were killed. Their runs must have been taken over before.
     pub(super) fn sweep(&self) {
-        for path in self.files().filter(|path| !is_locked(path)) {
+        for path in files(&self.folder).filter(|path| !is_locked(path)) {
             drop(std::fs::remove_file(path));
         }
-    }
-
-    fn files(&self) -> impl Iterator<Item = PathBuf> {
-        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "lock"))
     }
 }
 
@@ -99,6 +101,19 @@ impl Drop for Owner {
             drop(std::fs::remove_file(path(&self.folder, &self.id)));
         }
     }
+}
+
+/// The folder of owners, in the state folder.
+const FOLDER: &str = "owners";
+
+fn living(folder: &Path) -> Vec<Process> {
+    let read = |path: PathBuf| serde_json::from_slice(&std::fs::read(path).ok()?).ok();
+    files(folder).filter(|path| is_locked(path)).filter_map(read).collect()
+}
+
+fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "lock"))
 }
 
 fn path(folder: &Path, id: &str) -> PathBuf {
@@ -118,7 +133,8 @@ mod tests {
     use super::*;
 
     fn owner(state: &Path, role: Role) -> Owner {
-        let process = Process { role, pid: 1, version: "0".into(), since: Timestamp::UNIX_EPOCH };
+        let process =
+            Process { role, pid: 1, version: "0".into(), since: Timestamp::UNIX_EPOCH, control: None };
         Owner::new(state, &process).unwrap()
     }
 

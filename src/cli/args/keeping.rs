@@ -76,6 +76,27 @@ pub struct ResumeArgs {
     pub job: JobName,
 }
 
+/// `calloff reload`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+All files come into force at once, or none of them if anything is wrong: then what was in force
+before stays so. Runs under way keep the files they began with. Secrets are read again. The daemon
+does the same by itself when files change, and on SIGHUP.
+
+Exit codes: 0 they are in force; 69 no daemon answers; 78 they are not, and why is printed.
+
+Examples:
+  calloff reload
+  calloff reload --json")]
+pub struct ReloadArgs {
+    /// Accept a set without any job
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}
+
 /// `calloff restore`
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\

@@ -15,8 +15,8 @@ use clap::{Args, Parser, Subcommand};
 pub(super) use acting::{CancelArgs, OnceArgs, RunArgs, TriggerArgs};
 pub(super) use checking::{CheckArgs, CheckFormat, ExplainArgs, NextArgs, PlanArgs};
 pub(super) use keeping::{
-    HistoryArgs, PauseArgs, RestoreCommand, RestoreListArgs, RestorePayArgs, RestoreWaiveArgs, ResumeArgs,
-    StatusArgs,
+    HistoryArgs, PauseArgs, ReloadArgs, RestoreCommand, RestoreListArgs, RestorePayArgs, RestoreWaiveArgs,
+    ResumeArgs, StatusArgs,
 };
 pub(super) use trying::{DemoArgs, SimArgs, Story};
 pub(super) use zoho::{
@@ -88,6 +88,8 @@ pub enum Command {
     Pause(PauseArgs),
     /// End a job's pause early
     Resume(ResumeArgs),
+    /// Have the daemon read its files again, and say what became of them
+    Reload(ReloadArgs),
     /// Show, pay or waive the recurring backups that are owed
     #[command(subcommand)]
     Restore(RestoreCommand),

@@ -1,0 +1,201 @@
+//! The daemon's side.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+use super::{Answer, Request, read_line};
+use crate::error::chain;
+
+/// Commands that are answered at the same time.
+const AT_ONCE: usize = 16;
+
+/// How long a command may take to say what it wants, or to take the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The pause after no connection could be taken, as when the process has too many files open.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A control socket. It is gone when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    listener: UnixListener,
+    path: PathBuf,
+    /// The user that the daemon runs as.
+    uid: u32,
+}
+
+impl Server {
+    /// Listens at this place; what a daemon has left there that was killed makes way.
+    ///
+    /// # Errors
+    ///
+    /// If the place can't be used, or a daemon listens there.
+    pub fn bind(path: &Path) -> io::Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
+        }
+        let listener = match UnixListener::bind(path) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_over(path) => {
+                fs::remove_file(path)?;
+                UnixListener::bind(path)?
+            }
+            bound => bound?,
+        };
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        let uid = path.metadata()?.uid();
+        Ok(Self { listener, path: path.to_owned(), uid })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Answers commands, until this is dropped.
+    pub async fn serve<F>(self, answer: impl Fn(Request) -> F + Clone + Send + 'static)
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        loop {
+            let place = Arc::clone(&places).acquire_owned().await;
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(
+                        event = "control.failing",
+                        error = chain(&error),
+                        "a command could not be heard"
+                    );
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            let (answer, uid) = (answer.clone(), self.uid);
+            tokio::spawn(async move {
+                let _place = place;
+                if let Err(error) = converse(stream, uid, answer).await {
+                    tracing::debug!(
+                        event = "control.broken",
+                        error = chain(&error),
+                        "a command was not answered"
+                    );
+                }
+            });
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A leftover is recognised at the next start.
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+/// Whether a socket is there that nobody listens at.
+fn is_left_over(path: &Path) -> bool {
+    // What is no socket refuses connections, too.
+    if !path.symlink_metadata().is_ok_and(|file| file.file_type().is_socket()) {
+        return false;
+    }
+    let asked = std::os::unix::net::UnixStream::connect(path);
+    asked.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+async fn converse<F: Future<Output = Answer>>(
+    mut stream: UnixStream,
+    uid: u32,
+    answer: impl Fn(Request) -> F,
+) -> io::Result<()> {
+    let peer = stream.peer_cred()?.uid();
+    if peer != uid && peer != 0 {
+        tracing::warn!(event = "control.refused", uid = peer, "a command of another user is not heard");
+        return Ok(());
+    }
+    let late = || io::Error::from(io::ErrorKind::TimedOut);
+    let line =
+        tokio::time::timeout(PATIENCE, read_line(&mut stream)).await.unwrap_or_else(|_| Err(late()))?;
+    let answer = match serde_json::from_slice(&line) {
+        Ok(request) => answer(request).await,
+        Err(error) => {
+            let stderr = format!("error: the daemon, of version {VERSION}, does not know this: {error}\n");
+            Answer { stderr, code: 64, ..Answer::default() }
+        }
+    };
+    let mut line = serde_json::to_vec(&answer)?;
+    line.push(b'\n');
+    tokio::time::timeout(PATIENCE, stream.write_all(&line)).await.unwrap_or_else(|_| Err(late()))
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Form, ask};
+    use super::*;
+
+    const STATUS: Request = Request::Status { form: Form { json: true, width: Some(80) } };
+
+    async fn echo(request: Request) -> Answer {
+        Answer { stdout: format!("{request:?}"), ..Answer::default() }
+    }
+
+    #[tokio::test]
+    async fn a_command_is_answered_and_only_the_owner_may_connect() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/calloff.sock");
+        let server = Server::bind(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+        assert!(Server::bind(&path).is_err(), "a daemon listens there");
+        let serving = tokio::spawn(server.serve(echo));
+        assert_eq!(ask(&path, &STATUS).await.unwrap().stdout, format!("{STATUS:?}"));
+        serving.abort();
+        drop(serving.await);
+        assert!(!path.exists());
+        assert!(ask(&path, &STATUS).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_daemon_has_left_makes_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calloff.sock");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        drop(Server::bind(&path).unwrap());
+        std::fs::write(&path, "no socket").unwrap();
+        assert!(Server::bind(&path).is_err(), "nothing is removed that is no socket");
+        assert_eq!(std::fs::read(&path).unwrap(), b"no socket");
+    }
+
+    #[tokio::test]
+    async fn another_user_is_not_heard_and_nonsense_is_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calloff.sock");
+        let server = Server::bind(&path).unwrap();
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        // As if the daemon were another user's; root is heard in any case.
+        let is_root = server.uid == 0;
+        let conversation = converse(theirs, server.uid.wrapping_add(1), echo);
+        let asking = async {
+            let mut ours = ours;
+            ours.write_all(b"nonsense\n").await.unwrap();
+            read_line(&mut ours).await
+        };
+        let (conversed, answered) = tokio::join!(conversation, asking);
+        conversed.unwrap();
+        assert_eq!(answered.is_ok(), is_root);
+        if let Ok(answer) = answered {
+            assert!(String::from_utf8(answer).unwrap().contains("does not know this"));
+        }
+    }
+}
