@@ -54,7 +54,7 @@ impl Live {
     async fn start(stage: Stage) -> Self {
         let now = stage.clock.now();
         let mut loader = Loader::new(stage.folder().join("calloff.toml"));
-        let read = loader.load(now);
+        let (read, seen) = loader.load(now);
         assert!(read.is_valid(), "{:?}", read.diagnostics);
         let (settings, jobs, surroundings) = (read.settings.unwrap(), read.jobs, stage.surroundings());
         let readying = Readying {
@@ -71,8 +71,8 @@ impl Live {
         let handle = engine.handle();
         let in_force = InForce { settings, jobs, accounts: Arc::clone(&runner.accounts) };
         let (reloader, requests, inbox, _) = Reloader::new(Reloading {
-            seen: loader.scan(now),
             loader,
+            seen,
             engine: handle.clone(),
             store: stage.store.clone(),
             surroundings,

@@ -75,8 +75,7 @@ pub(super) fn start(
 ) -> Result<Start, Error> {
     let now = surroundings.clock.now();
     let mut loader = Loader::new(find(config)?);
-    let read = loader.load(now);
-    let seen = loader.scan(now);
+    let (read, seen) = loader.load(now);
     output::diagnostics(&read.diagnostics);
     let candidate = Candidate {
         settings: read.settings.as_ref(),

@@ -214,10 +214,8 @@ impl Reloader {
     /// Does what is asked.
     async fn follow(&mut self, request: Request) {
         let Request { by, allow_empty, reply } = request;
-        let is_changed = match self.seen {
-            Some(seen) => !seen.is_same(self.scan().await),
-            None => false,
-        };
+        let scan = self.scan().await;
+        let is_changed = self.seen.is_some_and(|seen| !seen.is_same(scan));
         if !by.is_person() && !is_changed && self.seen.is_some() {
             return;
         }
@@ -225,7 +223,7 @@ impl Reloader {
         if by.is_person() || is_changed {
             self.reports.send_modify(|report| report.is_reading = true);
         }
-        let report = self.reload(allow_empty || self.allow_empty, by).await;
+        let report = self.reload(scan, allow_empty || self.allow_empty, by).await;
         self.reports.send_modify(|last| match report {
             Some(report) => *last = report,
             None => last.is_reading = false,
@@ -237,8 +235,8 @@ impl Reloader {
     }
 
     /// Reads the files once they rest. Gives no report if nothing has changed and nobody has asked.
-    async fn reload(&mut self, allow_empty: bool, by: Cause) -> Option<Report> {
-        let Some((loaded, scan)) = self.read().await else {
+    async fn reload(&mut self, before: Scan, allow_empty: bool, by: Cause) -> Option<Report> {
+        let Some((loaded, scan)) = self.read(before).await else {
             self.seen = None;
             return self.news(Refusal::Unsteady, vec![], by);
         };
@@ -367,19 +365,16 @@ impl Reloader {
         Ok(set)
     }
 
-    /// Reads the files, once they rest, and says what they were; nothing if they don't rest.
-    async fn read(&mut self) -> Option<(Loaded, Scan)> {
-        let mut before = self.scan().await;
+    /// Reads the files, once they rest, and says what they were; nothing if they don't rest. `before` is what they were
+    /// just now.
+    async fn read(&mut self, mut before: Scan) -> Option<(Loaded, Scan)> {
         for _ in 0..LOOKS {
             tokio::time::sleep(REST).await;
-            let scan = self.scan().await;
-            let rests = scan.is_same(before);
-            before = scan;
-            if !rests {
+            let (loaded, scan) = self.with_loader(Loader::load).await?;
+            if !scan.is_same(before) {
+                before = scan;
                 continue;
             }
-            let loaded = self.with_loader(Loader::load).await?;
-            // It may only have come out now in which folder the jobs are.
             let after = self.scan().await;
             if after.is_same(scan) {
                 return Some((loaded, after));

@@ -62,30 +62,19 @@ impl Walk<'_> {
             return self.found.diagnostics.push(unreadable(&shown(folder), &error));
         }
         self.above.push(real);
-        for entry in entries {
+        for (path, metadata) in entries {
             if self.found.files.len() == MOST_FILES {
                 let error = std::io::Error::other(format!("it has more than {MOST_FILES} job files"));
                 self.found.diagnostics.push(unreadable(&shown(folder), &error));
                 break;
             }
-            self.entry(entry);
+            if metadata.as_ref().is_some_and(Metadata::is_dir) {
+                self.folder(&path);
+            } else if path.extension().is_some_and(|extension| extension == "toml") {
+                self.file(path, metadata.as_ref().map(Stamp::of));
+            }
         }
         self.above.pop();
-    }
-
-    fn entry(&mut self, path: PathBuf) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // Dotfiles, among them `..data` of Kubernetes; `#x.toml#` and the like are of editors.
-        if name.starts_with(['.', '#']) {
-            return;
-        }
-        let is_toml = name.ends_with(".toml");
-        let metadata = path.metadata().ok();
-        if metadata.as_ref().is_some_and(Metadata::is_dir) {
-            self.folder(&path);
-        } else if is_toml {
-            self.file(path, metadata.as_ref().map(Stamp::of));
-        }
     }
 
     fn file(&mut self, path: PathBuf, stamp: Option<Stamp>) {
@@ -101,23 +90,34 @@ impl Walk<'_> {
     }
 }
 
-/// The folder with links resolved, and what is in it, sorted.
-fn entries(folder: &Path) -> std::io::Result<(PathBuf, Vec<PathBuf>)> {
+/// Something in a folder, and what it is with links followed; `None` if a link leads nowhere.
+type Entry = (PathBuf, Option<Metadata>);
+
+/// The folder with links resolved, and what in it may be job files or has them, sorted.
+fn entries(folder: &Path) -> std::io::Result<(PathBuf, Vec<Entry>)> {
     // An empty path is the folder that a bare `calloff.toml` is in.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let real = folder.canonicalize()?;
     let mut entries = Vec::new();
     for entry in folder.read_dir()? {
-        entries.push(entry?.path());
+        let entry = entry?;
+        // Dotfiles, among them `..data` of Kubernetes; `#x.toml#` and the like are of editors.
+        if matches!(entry.file_name().as_encoded_bytes().first(), Some(b'.' | b'#')) {
+            continue;
+        }
+        let path = entry.path();
+        let is_link = entry.file_type()?.is_symlink();
+        let metadata = if is_link { path.metadata() } else { entry.metadata() };
+        entries.push((path, metadata.ok()));
     }
-    entries.sort();
+    entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     Ok((real, entries))
 }
 
 /// The name of the job in a file.
 pub(super) fn job_name(path: &Path, root: &Path) -> Result<JobName, String> {
-    let below = path.strip_prefix(root).unwrap_or(path).with_extension("");
-    let parts: Option<Vec<&str>> = below.components().map(|part| part.as_os_str().to_str()).collect();
-    let name = parts.ok_or("the file's name is not UTF-8")?.join("/");
-    JobName::parse(&name).map_err(|error| error.to_string())
+    let below = path.strip_prefix(root).unwrap_or(path);
+    let plain = below.to_str().ok_or("the file's name is not UTF-8")?;
+    let stem = below.extension().map_or(plain, |extension| &plain[..plain.len() - extension.len() - 1]);
+    JobName::parse(stem).map_err(|error| error.to_string())
 }

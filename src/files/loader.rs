@@ -8,7 +8,7 @@ use std::sync::Arc;
 use calloff_core::config::{Checked, Job, JobDefaults, parse_job};
 use jiff::Timestamp;
 
-use super::folder::{JobFile, job_files};
+use super::folder::{Found, JobFile, job_files};
 use super::load::{Loaded, settings};
 use super::read::{shown, text};
 use super::stamp::Stamp;
@@ -33,6 +33,20 @@ pub struct Scan {
 }
 
 impl Scan {
+    fn of(config: Option<Stamp>, found: &Found, now: Timestamp) -> Self {
+        let mut hasher = DefaultHasher::new();
+        config.hash(&mut hasher);
+        for file in &found.files {
+            (&file.path, file.stamp).hash(&mut hasher);
+        }
+        for problem in &found.diagnostics {
+            (&problem.file, &problem.message).hash(&mut hasher);
+        }
+        let mut stamps = found.files.iter().map(|file| file.stamp).chain([config]);
+        let is_settled = stamps.all(|stamp| stamp.is_none_or(|stamp| stamp.is_settled(now)));
+        Self { digest: hasher.finish(), files: found.files.len(), is_settled }
+    }
+
     /// Whether the files are the same.
     #[must_use]
     pub fn is_same(self, other: Self) -> bool {
@@ -68,39 +82,38 @@ impl Loader {
     /// Looks which files there are, without reading them.
     #[must_use]
     pub fn scan(&self, now: Timestamp) -> Scan {
-        let mut hasher = DefaultHasher::new();
-        let config = self.config.metadata().ok().map(|metadata| Stamp::of(&metadata));
-        config.hash(&mut hasher);
         let found = self.jobs.as_deref().map(|jobs| job_files(jobs, jobs)).unwrap_or_default();
-        for file in &found.files {
-            (&file.path, file.stamp).hash(&mut hasher);
-        }
-        for problem in &found.diagnostics {
-            (&problem.file, &problem.message).hash(&mut hasher);
-        }
-        let mut stamps = found.files.iter().map(|file| file.stamp).chain([config]);
-        let is_settled = stamps.all(|stamp| stamp.is_none_or(|stamp| stamp.is_settled(now)));
-        Scan { digest: hasher.finish(), files: found.files.len(), is_settled }
+        Scan::of(self.stamp(), &found, now)
     }
 
-    /// Reads `calloff.toml`, and those job files that have changed since they were last read.
+    fn stamp(&self) -> Option<Stamp> {
+        self.config.metadata().ok().map(|metadata| Stamp::of(&metadata))
+    }
+
+    /// Reads `calloff.toml`, and those job files that have changed since they were last read; and says what the files
+    /// were just before.
     #[must_use]
-    pub fn load(&mut self, now: Timestamp) -> Loaded {
+    pub fn load(&mut self, now: Timestamp) -> (Loaded, Scan) {
+        let stamp = self.stamp();
         let written = text(&self.config, "").ok();
         if written != self.settings {
             self.known.files.clear();
             self.settings = written;
         }
         let (mut loaded, read) = settings(&self.config, None);
-        let Some(read) = read else { return loaded };
-        if let Some(folder) = read.jobs.map(|jobs| loaded.base.join(jobs)) {
-            self.known.now = now;
-            loaded.take(job_files(&folder, &folder), &read.defaults, &mut self.known);
-            self.known.forget_others();
-            loaded.jobs_folder = Some(folder.clone());
-            self.jobs = Some(folder);
+        let folder = read.as_ref().and_then(|read| Some(loaded.base.join(read.jobs.as_ref()?)));
+        if folder.is_some() {
+            self.jobs.clone_from(&folder);
         }
-        loaded
+        let found = self.jobs.as_deref().map(|jobs| job_files(jobs, jobs)).unwrap_or_default();
+        let scan = Scan::of(stamp, &found, now);
+        if let (Some(read), Some(folder)) = (read, folder) {
+            self.known.now = now;
+            loaded.take(found, &read.defaults, &mut self.known);
+            self.known.forget_others();
+            loaded.jobs_folder = Some(folder);
+        }
+        (loaded, scan)
     }
 }
 
@@ -205,15 +218,15 @@ mod tests {
     #[test]
     fn what_has_not_changed_is_the_same_job_as_before() {
         let (folder, mut loader) = place();
-        let before = loader.load(later());
+        let (before, _) = loader.load(later());
         assert!(before.is_valid() && before.jobs.len() == 2, "{:?}", before.diagnostics);
         std::fs::write(folder.path().join("jobs/b.toml"), JOB.replace("1h", "2h")).unwrap();
-        let after = loader.load(later());
+        let (after, _) = loader.load(later());
         assert!(Arc::ptr_eq(&before.jobs[0], &after.jobs[0]));
         assert_ne!(before.jobs[1], after.jobs[1]);
         // The same words, written anew.
         std::fs::write(folder.path().join("jobs/b.toml"), JOB.replace("1h", "2h")).unwrap();
-        assert!(Arc::ptr_eq(&after.jobs[1], &loader.load(later()).jobs[1]));
+        assert!(Arc::ptr_eq(&after.jobs[1], &loader.load(later()).0.jobs[1]));
     }
 
     #[test]
@@ -232,7 +245,7 @@ mod tests {
         let stamp = Stamp::of(&path.metadata().unwrap());
         loader.known.files.get_mut(&path).unwrap().stamp = Some(stamp);
         let schedule = |loaded: &Loaded| loaded.jobs[0].schedule.clone();
-        let read = loader.load(now);
+        let (read, _) = loader.load(now);
         assert_eq!(schedule(&read), read.jobs[0].schedule);
         assert_ne!(schedule(&read), read.jobs[1].schedule);
         assert!(loader.scan(later()).is_settled());
@@ -245,7 +258,7 @@ mod tests {
         let config = folder.path().join("calloff.toml");
         let other = std::fs::read_to_string(&config).unwrap().replace("acme", "other");
         std::fs::write(&config, other).unwrap();
-        let after = loader.load(later());
+        let (after, _) = loader.load(later());
         assert!(after.jobs.is_empty() && after.wrong.len() == 2, "{after:?}");
     }
 
@@ -289,7 +302,7 @@ mod tests {
         };
         link("..1");
         std::os::unix::fs::symlink("..data/a.toml", jobs.join("a.toml")).unwrap();
-        assert_eq!(loader.load(later()).jobs.len(), 1);
+        assert_eq!(loader.load(later()).0.jobs.len(), 1);
         let before = loader.scan(later());
         link("..2");
         assert!(!loader.scan(later()).is_same(before));
