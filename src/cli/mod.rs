@@ -7,10 +7,12 @@ mod auth;
 mod backup;
 mod cancel;
 mod check;
+mod completions;
 mod demo;
 mod explain;
 mod forecast;
 mod history;
+mod man;
 mod next;
 mod once;
 mod output;
@@ -80,6 +82,8 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Command::Restore(command) => restore::restore(config, &cli.log, command, output).await,
             Command::Sim(args) => sim::sim(&cli.log, &args, output).await,
             Command::Demo(args) => demo::demo(&cli.log, &args, output).await,
+            Command::Completions(args) => completions::completions(&args, output),
+            Command::Man(args) => man::man(&args, output),
         }
     });
     // A token lock that another process holds must not keep this one from ending.

@@ -34,7 +34,12 @@ impl Output {
 
     /// Writes text; styles in it are dropped where they are not wanted.
     pub(super) fn text(&mut self, text: &str) -> Result<(), Error> {
-        self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush()).map_err(Error::Output)
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes text that is at hand as bytes.
+    pub(super) fn bytes(&mut self, text: &[u8]) -> Result<(), Error> {
+        self.stdout.write_all(text).and_then(|()| self.stdout.flush()).map_err(Error::Output)
     }
 
     /// Writes one object on one line.

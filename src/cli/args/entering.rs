@@ -1,0 +1,50 @@
+//! Commands for whoever begins, packages or edits.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// `calloff completions`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The script goes to stdout. Packages put it where the shell looks by itself.
+
+Examples:
+  calloff completions bash > /usr/share/bash-completion/completions/calloff
+  calloff completions zsh > /usr/local/share/zsh/site-functions/_calloff
+  calloff completions fish > ~/.config/fish/completions/calloff.fish
+  source <(calloff completions bash)        for this shell only")]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// A shell that completions are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU Bash, 4 or newer
+    Bash,
+    /// The Z shell
+    Zsh,
+    /// Fish
+    Fish,
+}
+
+/// `calloff man`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The pages are roff, for man(1), and say what --help says.
+
+Examples:
+  calloff man | man -l -                    read calloff(1)
+  calloff man restore pay | man -l -        read calloff-restore-pay(1)
+  calloff man --dir /usr/local/share/man/man1")]
+pub struct ManArgs {
+    /// The command whose page is printed; default: calloff itself
+    #[arg(value_name = "COMMAND", conflicts_with = "dir")]
+    pub command: Vec<String>,
+    /// Write all pages into this folder, which is made if need be
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
