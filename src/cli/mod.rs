@@ -24,6 +24,7 @@ mod reload;
 mod restore;
 mod results;
 mod run;
+mod schema;
 mod setup;
 mod sim;
 mod status;
@@ -82,6 +83,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Command::Restore(command) => restore::restore(config, &cli.log, command, output).await,
             Command::Sim(args) => sim::sim(&cli.log, &args, output).await,
             Command::Demo(args) => demo::demo(&cli.log, &args, output).await,
+            Command::Schema(args) => schema::schema(&args, output),
             Command::Completions(args) => completions::completions(&args, output),
             Command::Man(args) => man::man(&args, output),
         }

@@ -48,3 +48,28 @@ pub struct ManArgs {
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
+
+/// `calloff schema`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+JSON Schema, draft 2020-12. With a first line such as `#:schema ../schemas/job.json` in a file,
+Taplo and the editors that use it complete its keys and mark what is wrong. `calloff check` finds
+more: what a file says must fit the other files, and time.
+
+Examples:
+  calloff schema job > schemas/job.json
+  calloff schema config > schemas/config.json")]
+pub struct SchemaArgs {
+    /// Of which file
+    #[arg(value_enum, value_name = "FILE")]
+    pub of: SchemaOf,
+}
+
+/// A file that there is a schema of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// A job file
+    Job,
+    /// calloff.toml
+    Config,
+}

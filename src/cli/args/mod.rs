@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use acting::{CancelArgs, OnceArgs, RunArgs, TriggerArgs};
 pub(super) use checking::{CheckArgs, CheckFormat, ExplainArgs, NextArgs, PlanArgs};
-pub(super) use entering::{CompletionsArgs, ManArgs, Shell};
+pub(super) use entering::{CompletionsArgs, ManArgs, SchemaArgs, SchemaOf, Shell};
 pub(super) use keeping::{
     HistoryArgs, PauseArgs, ReloadArgs, RestoreCommand, RestoreListArgs, RestorePayArgs, RestoreWaiveArgs,
     ResumeArgs, StatusArgs,
@@ -99,6 +99,8 @@ pub enum Command {
     Sim(SimArgs),
     /// Watch Calloff work for some seconds, against the simulator; leaves nothing behind
     Demo(DemoArgs),
+    /// Print the JSON Schema of a file, for editors
+    Schema(SchemaArgs),
     /// Print a script that makes a shell complete the command line
     Completions(CompletionsArgs),
     /// Print a page of the manual, or write all of them into a folder
