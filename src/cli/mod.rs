@@ -12,6 +12,7 @@ mod demo;
 mod explain;
 mod forecast;
 mod history;
+mod init;
 mod man;
 mod next;
 mod once;
@@ -65,6 +66,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
     let config = cli.config.as_deref();
     let result = runtime.block_on(async {
         match cli.command {
+            Command::Init(args) => init::init(&args, output),
             Command::Run(args) => run::run(config, &cli.log, &args).await,
             Command::Once(args) => once::once(config, &cli.log, &args, output).await,
             Command::Trigger(args) => trigger::trigger(config, &cli.log, args, output).await,

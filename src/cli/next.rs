@@ -51,7 +51,9 @@ pub(super) async fn next(
         return Ok(ExitCode::SUCCESS);
     }
     if rows.is_empty() {
-        notice("no job has an occurrence to come");
+        let off: Vec<&str> = jobs.iter().filter(|job| !job.enabled).map(|job| job.name.as_str()).collect();
+        let off = if off.is_empty() { String::new() } else { format!("; switched off: {}", off.join(", ")) };
+        notice(&format!("no job has an occurrence to come{off}"));
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = report::table(["JOB", "LOCAL", "TIMEZONE", "UTC", ""], output.width());

@@ -7,6 +7,7 @@ mod documents;
 mod files;
 mod level;
 mod parser;
+mod template;
 
 use std::path::{Path, PathBuf};
 

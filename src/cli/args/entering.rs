@@ -73,3 +73,21 @@ pub enum SchemaOf {
     /// calloff.toml
     Config,
 }
+
+/// `calloff init`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It makes calloff.toml, jobs/first.toml, which is switched off, .gitignore, and a folder secrets/
+that is yours alone. What is there already is kept as it is, and named. Then it says what to do
+next.
+
+Exit codes: 0 all is there; 64 DIR is a file, or can't be written.
+
+Examples:
+  calloff init
+  calloff init ~/calloff")]
+pub struct InitArgs {
+    /// The folder, which is made if need be
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+}

@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use acting::{CancelArgs, OnceArgs, RunArgs, TriggerArgs};
 pub(super) use checking::{CheckArgs, CheckFormat, ExplainArgs, NextArgs, PlanArgs};
-pub(super) use entering::{CompletionsArgs, ManArgs, SchemaArgs, SchemaOf, Shell};
+pub(super) use entering::{CompletionsArgs, InitArgs, ManArgs, SchemaArgs, SchemaOf, Shell};
 pub(super) use keeping::{
     HistoryArgs, PauseArgs, ReloadArgs, RestoreCommand, RestoreListArgs, RestorePayArgs, RestoreWaiveArgs,
     ResumeArgs, StatusArgs,
@@ -32,6 +32,7 @@ pub(super) use zoho::{
 #[command(after_help = "\
 Examples:
   calloff demo                              see it work, against a simulator
+  calloff init                              a folder to start with
   calloff check                             validate calloff.toml and every job file, offline
   calloff run                               the daemon
   calloff cancel 4876876000001593003 -a acme   call off one backup now
@@ -62,6 +63,8 @@ pub struct LogArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a folder to start with: commented files, a job that is switched off
+    Init(InitArgs),
     /// Run the daemon: loads the job files and calls backups off when they are due
     Run(RunArgs),
     /// Do everything that is due now, then end: for cron, a systemd timer or a Kubernetes `CronJob`
