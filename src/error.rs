@@ -37,6 +37,17 @@ pub enum Error {
         /// What is wrong with which place; never the value.
         reason: String,
     },
+    /// A refresh token was issued and can't be written to where it should go.
+    #[error(
+        "the refresh token was issued, and couldn't be written to {place}: it is lost. Mend that, then generate another \
+         code; the lost token does no harm, and can be revoked with the client's access in Zoho's account settings"
+    )]
+    TokenLost {
+        /// Where to.
+        place: String,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The record can't be used.
     #[error("the record can't be used")]
     Store(#[from] StoreError),
@@ -85,9 +96,12 @@ impl Error {
     pub fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => 64,
-            Self::Store(_) | Self::NoDaemon | Self::Stopping | Self::Unrecorded | Self::Simulator { .. } => {
-                69
-            }
+            Self::Store(_)
+            | Self::NoDaemon
+            | Self::Stopping
+            | Self::Unrecorded
+            | Self::TokenLost { .. }
+            | Self::Simulator { .. } => 69,
             Self::Output(_) | Self::Internal(_) => 70,
             Self::Config { .. }
             | Self::Quarantined { .. }

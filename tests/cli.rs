@@ -80,7 +80,13 @@ fn help_lists_the_exit_codes() {
     };
     codes(&["--help"], &["0", "1", "2", "64", "69", "70", "77", "78"]);
     codes(&["plan", "--help"], &["0", "1", "2", "69", "77", "78"]);
-    for command in [&["explain"][..], &["backup", "show"], &["backup", "history"], &["auth", "check"]] {
+    for command in [
+        &["explain"][..],
+        &["backup", "show"],
+        &["backup", "history"],
+        &["auth", "check"],
+        &["auth", "exchange"],
+    ] {
         codes(&[command, &["--help"]].concat(), &["0", "1", "64", "69", "77", "78"]);
     }
 }

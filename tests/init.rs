@@ -47,8 +47,10 @@ fn a_new_folder_passes_check_and_its_job_is_switched_off() {
         assert!(done.stdout.contains(&format!("made  {name}\n")), "{}", done.stdout);
     }
     assert!(done.stdout.contains("cd a/b;"), "{}", done.stdout);
-    let secrets = std::fs::metadata(made.join("secrets")).unwrap().permissions().mode();
-    assert_eq!(secrets & 0o777, 0o700);
+    for private in ["secrets", "state"] {
+        let granted = std::fs::metadata(made.join(private)).unwrap().permissions().mode();
+        assert_eq!(granted & 0o777, 0o700, "{private}");
+    }
 
     let check = calloff(&made, &["check"]);
     assert_eq!((check.code, check.stdout.as_str()), (0, ""), "{}", check.stderr);

@@ -80,6 +80,7 @@ fn every_command_has_a_page_in_the_folder_and_the_same_one_by_its_words() {
     for words in &commands {
         let args: Vec<&str> = ["man"].into_iter().chain(words.iter().map(String::as_str)).collect();
         let page = stdout(&args);
+        assert!(page.is_ascii(), "{page}");
         assert_eq!(page, std::fs::read_to_string(folder.join(file(words))).unwrap());
         let title = file(words);
         assert!(page.contains(&format!(".TH {} 1", title.trim_end_matches(".1"))), "{page}");

@@ -3,6 +3,7 @@
 mod check;
 mod find;
 mod folder;
+mod fresh;
 mod load;
 mod loader;
 mod read;
@@ -12,6 +13,7 @@ mod watcher;
 
 pub use check::{Report, check};
 pub use find::{NoConfig, find_config};
+pub use fresh::{FreshError, FreshSecret};
 pub use load::{Loaded, Wrong, load, load_settings};
 pub use loader::{Loader, Scan};
 pub use secret::{SecretError, read_secret};

@@ -11,17 +11,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use calloff_core::config;
 use calloff_core::ids::AccountName;
-use http::{Method, Request, Response, header};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::grant::{Grant, TokenEndpoint, Tokened};
 use super::redact::Redactor;
 use super::token_file::{Kept, TokenFile};
 use super::transport::Transport;
@@ -89,21 +87,33 @@ pub struct AccessToken(Arc<Issued>);
 struct Issued {
     secret: SecretString,
     expires_at: Timestamp,
-    /// What Zoho says that it allows.
-    scopes: Option<String>,
+    told: Told,
     /// Whether a call made with it was accepted.
     accepted: AtomicBool,
 }
 
+/// What Zoho told with a token, if it told it.
+#[derive(Debug)]
+struct Told {
+    scopes: Option<String>,
+    api_domain: Option<String>,
+}
+
 impl AccessToken {
-    fn new(secret: SecretString, expires_at: Timestamp, scopes: Option<String>) -> Self {
-        Self(Arc::new(Issued { secret, expires_at, scopes, accepted: AtomicBool::new(false) }))
+    fn new(secret: SecretString, expires_at: Timestamp, told: Told) -> Self {
+        Self(Arc::new(Issued { secret, expires_at, told, accepted: AtomicBool::new(false) }))
     }
 
     /// The scopes that Zoho named when it issued the token, with spaces between them; `None` if it named none.
     #[must_use]
     pub fn scopes(&self) -> Option<&str> {
-        self.0.scopes.as_deref()
+        self.0.told.scopes.as_deref()
+    }
+
+    /// The address of the API that Zoho named when it issued the token; `None` if it named none.
+    #[must_use]
+    pub fn api_domain(&self) -> Option<&str> {
+        self.0.told.api_domain.as_deref()
     }
 
     pub(super) fn secret(&self) -> &SecretString {
@@ -167,8 +177,7 @@ pub struct Tokens {
     credentials: Credentials,
     digest: String,
     account: AccountName,
-    url: String,
-    timeout: Duration,
+    endpoint: TokenEndpoint,
     file: TokenFile,
     current: RwLock<Option<AccessToken>>,
     /// Held while a token is got: one caller at a time.
@@ -204,8 +213,7 @@ impl Tokens {
             digest: credentials.digest(account.accounts_url.as_str()),
             credentials,
             account: account.name.clone(),
-            url: format!("{}/oauth/v2/token", account.accounts_url),
-            timeout: account.timeout,
+            endpoint: TokenEndpoint::new(account),
             file: TokenFile::new(state, &account.name),
             current: RwLock::new(None),
             flight: Mutex::default(),
@@ -311,7 +319,7 @@ impl Tokens {
     /// Locks the file against other processes and reads it. One that holds the lock for longer than a token call
     /// can take is stuck; then this process goes on by itself.
     async fn lock_file(&self) -> (Option<File>, Kept) {
-        let end = Instant::now() + self.timeout + LOCK_PATIENCE;
+        let end = Instant::now() + self.endpoint.timeout() + LOCK_PATIENCE;
         loop {
             let file = self.file.clone();
             let tried = tokio::task::spawn_blocking(move || Ok((file.try_lock()?, file.read()?)));
@@ -340,8 +348,8 @@ impl Tokens {
         let text = kept.access_token.as_ref()?;
         let usable = self.is_fresh(kept.expires_at)
             && refused.is_none_or(|refused| refused.expose_secret() != text.as_str());
-        usable
-            .then(|| AccessToken::new(SecretString::from(text.clone()), kept.expires_at, kept.scopes.clone()))
+        let told = || Told { scopes: kept.scopes.clone(), api_domain: kept.api_domain.clone() };
+        usable.then(|| AccessToken::new(SecretString::from(text.clone()), kept.expires_at, told()))
     }
 
     /// Refuses while the endpoint is to be left alone, be it at its own wish or because its count is used up.
@@ -370,11 +378,20 @@ impl Tokens {
     }
 
     async fn ask(&self, kept: &mut Kept) -> Result<AccessToken, TokenError> {
-        (kept.access_token, kept.scopes) = (None, None);
-        let response = self.send().await?;
+        (kept.access_token, kept.scopes, kept.api_domain) = (None, None, None);
+        let failed =
+            |message: String| TokenError::NotFor { wait: Duration::ZERO, http_status: None, message };
+        let fields = [
+            ("grant_type", "refresh_token"),
+            ("client_id", &self.credentials.client_id),
+            ("client_secret", self.credentials.client_secret.expose_secret()),
+            ("refresh_token", self.credentials.refresh_token.expose_secret()),
+        ];
+        let asked = self.endpoint.ask(&fields, self.transport.as_ref(), &self.redactor).await;
+        let grant = asked.map_err(failed)?;
         let now = self.clock.now();
-        match read_grant(&response, &self.redactor) {
-            Grant::Issued { token, lives, scopes } => {
+        match grant {
+            Grant::Issued(Tokened { token, lives, scopes, api_domain, .. }) => {
                 let usable = lives.saturating_sub(MARGIN.min(lives / 4));
                 let expires_at = now.saturating_add(usable).unwrap_or(Timestamp::MAX);
                 kept.issued.retain(|&at| now.duration_since(at).unsigned_abs() < SILENCE);
@@ -382,9 +399,10 @@ impl Tokens {
                 kept.access_token = Some(token.expose_secret().to_owned());
                 kept.expires_at = expires_at;
                 kept.scopes.clone_from(&scopes);
+                kept.api_domain.clone_from(&api_domain);
                 kept.silent_until = None;
                 tracing::debug!(event = "token.issued", account = %self.account, expires_at = %expires_at, "got an access token");
-                Ok(AccessToken::new(token, expires_at, scopes))
+                Ok(AccessToken::new(token, expires_at, Told { scopes, api_domain }))
             }
             Grant::Throttled { http_status, message } => {
                 kept.silent_until = now.saturating_add(SILENCE).ok();
@@ -407,32 +425,6 @@ impl Tokens {
             Grant::Failed { http_status, message } => {
                 Err(TokenError::NotFor { wait: Duration::ZERO, http_status: Some(http_status), message })
             }
-        }
-    }
-
-    async fn send(&self) -> Result<Response<Bytes>, TokenError> {
-        let failed =
-            |message: String| TokenError::NotFor { wait: Duration::ZERO, http_status: None, message };
-        // In the body, not in the query: what stands in a URL ends up in logs.
-        let body = form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "refresh_token")
-            .append_pair("client_id", &self.credentials.client_id)
-            .append_pair("client_secret", self.credentials.client_secret.expose_secret())
-            .append_pair("refresh_token", self.credentials.refresh_token.expose_secret())
-            .finish();
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(&self.url)
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Bytes::from(body))
-            .map_err(|error| failed(format!("the token request can't be written: {error}")))?;
-        match tokio::time::timeout(self.timeout, self.transport.send(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(fault)) => Err(failed(format!("token endpoint: {}", self.redactor.clean(&fault.0)))),
-            Err(_) => Err(failed(format!(
-                "token endpoint: no whole answer within {}",
-                humantime::format_duration(self.timeout)
-            ))),
         }
     }
 }
@@ -486,148 +478,5 @@ impl Flight {
     /// The error, with the wait that its standing gives.
     fn with_wait(&mut self, error: TokenError) -> TokenError {
         self.check_standing().err().unwrap_or(error)
-    }
-}
-
-/// What the token endpoint said.
-#[derive(Debug)]
-enum Grant {
-    Issued { token: SecretString, lives: Duration, scopes: Option<String> },
-    Refused { code: String, http_status: u16, message: String },
-    Throttled { http_status: u16, message: String },
-    Failed { http_status: u16, message: String },
-}
-
-/// Reads the endpoint's answer. It is judged by whether there is a token, not by its status: errors come with
-/// 200 too.
-///
-/// Sources: Zoho Accounts, "Refresh access tokens"; for the throttle's text and its 200, Zoho CRM Kaizen #43. That
-/// text is translated in places, so `status` is what tells it.
-fn read_grant(response: &Response<Bytes>, redactor: &Redactor) -> Grant {
-    let http_status = response.status().as_u16();
-    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-    let text = |key: &str| body.get(key).and_then(Value::as_str);
-    if let Some(token) = text("access_token").filter(|token| !token.is_empty()) {
-        let scopes = text("scope").and_then(scopes);
-        return Grant::Issued { token: SecretString::from(token), lives: lifetime(&body), scopes };
-    }
-    let error = redactor.clean(text("error").unwrap_or_default());
-    let message = match text("error_description").map(|text| redactor.clean(text)) {
-        Some(description) => format!("token endpoint: {error}: {description}"),
-        None if error.is_empty() => format!("token endpoint: status {http_status} without a token"),
-        None => format!("token endpoint: {error}"),
-    };
-    match (http_status, error.as_str(), text("status")) {
-        (
-            _,
-            "invalid_code"
-            | "invalid_client"
-            | "invalid_client_secret"
-            | "invalid_grant"
-            | "invalid_redirect_uri"
-            | "unauthorized_client",
-            _,
-        ) => Grant::Refused { code: error, http_status, message },
-        (429, ..) | (_, _, Some("failure")) => Grant::Throttled { http_status, message },
-        (300..=499, "", _) => Grant::Refused { code: "no_token".to_owned(), http_status, message },
-        _ => Grant::Failed { http_status, message },
-    }
-}
-
-/// The scopes in a text, which has spaces or commas between them. What is no name of a scope is not kept.
-fn scopes(text: &str) -> Option<String> {
-    let is_name = |word: &&str| {
-        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._".contains(&byte);
-        word.starts_with("Zoho") && word.bytes().all(is_part)
-    };
-    let names: Vec<&str> = text.split([' ', ',']).filter(is_name).collect();
-    (!names.is_empty()).then(|| names.join(" "))
-}
-
-/// `expires_in` is in seconds; in an older form it was in milliseconds, with the seconds in `expires_in_sec`.
-fn lifetime(body: &Value) -> Duration {
-    let seconds =
-        ["expires_in_sec", "expires_in"].iter().find_map(|key| body.get(key)?.as_u64()).unwrap_or(3600);
-    Duration::from_secs(seconds.clamp(1, 86_400))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn grant(status: u16, body: &str) -> Grant {
-        let response =
-            Response::builder().status(status).body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
-        read_grant(&response, &Redactor::default())
-    }
-
-    #[test]
-    fn the_endpoint_is_judged_by_its_body_not_its_status() {
-        #[rustfmt::skip]
-        let table = [
-            (200, r#"{"access_token":"1000.a","expires_in":3600,"token_type":"Bearer"}"#, "Issued",    "a token"),
-            (200, r#"{"error":"invalid_code"}"#,                                         "Refused",   "a revoked refresh token"),
-            (200, r#"{"error":"invalid_client"}"#,                                       "Refused",   "or the wrong data centre"),
-            (400, r#"{"error":"invalid_client_secret"}"#,                                "Refused",   "whatever the status"),
-            (200, r#"{"error":"Access Denied","status":"failure"}"#,                     "Throttled", "with 200"),
-            (400, r#"{"error":"拒绝访问","status":"failure"}"#,                            "Throttled", "with 400, and translated"),
-            (429, "",                                                                    "Throttled", "by a gateway"),
-            (500, "",                                                                    "Failed",    "its own trouble"),
-            (502, "<html>",                                                              "Failed",    "a gateway's trouble"),
-            (200, "{}",                                                                  "Failed",    "a 200 that says nothing"),
-            (200, r#"{"error":"something_new"}"#,                                        "Failed",    "an unknown error may pass"),
-            (400, "",                                                                    "Refused",   "a wrong method or path"),
-            (302, "",                                                                    "Refused",   "not the token endpoint"),
-            (200, r#"{"access_token":""}"#,                                              "Failed",    "an empty token"),
-        ];
-        for (status, body, want, why) in table {
-            let got = format!("{:?}", grant(status, body));
-            assert!(got.starts_with(want), "{why}: {status} {body} gave {got}");
-        }
-    }
-
-    #[test]
-    fn lifetimes_are_seconds_in_both_forms_and_kept_within_reason() {
-        for (body, want) in [
-            (r#"{"access_token":"a","expires_in":3600}"#, 3600),
-            (r#"{"access_token":"a","expires_in":3600000,"expires_in_sec":3600}"#, 3600),
-            (r#"{"access_token":"a"}"#, 3600),
-            (r#"{"access_token":"a","expires_in":99999999999}"#, 86_400),
-        ] {
-            let Grant::Issued { lives, .. } = grant(200, body) else { panic!("no token in {body}") };
-            assert_eq!(lives.as_secs(), want, "{body}");
-        }
-    }
-
-    #[test]
-    fn scopes_are_kept_where_the_endpoint_names_some() {
-        let all = "ZohoCRM.bulk.backup.ALL";
-        for (scope, want) in [
-            (
-                json!("ZohoCRM.bulk.backup.READ ZohoCRM.bulk.backup.UPDATE"),
-                Some("ZohoCRM.bulk.backup.READ ZohoCRM.bulk.backup.UPDATE"),
-            ),
-            (
-                json!("ZohoCRM.bulk.backup.ALL, ZohoFiles.files.ALL"),
-                Some("ZohoCRM.bulk.backup.ALL ZohoFiles.files.ALL"),
-            ),
-            (json!("1000.0a1b ZohoCRM.bulk.backup.ALL Zoho\u{1b}[31m"), Some(all)),
-            (json!(""), None),
-            (json!([all]), None),
-            (Value::Null, None),
-        ] {
-            let body = json!({ "access_token": "a", "scope": scope }).to_string();
-            let Grant::Issued { scopes, .. } = grant(200, &body) else { panic!("no token in {body}") };
-            assert_eq!(scopes.as_deref(), want, "{body}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(status in 100_u16..=999, body: Vec<u8>) {
-            read_grant(&Response::builder().status(status).body(Bytes::from(body)).unwrap(), &Redactor::default());
-        }
     }
 }

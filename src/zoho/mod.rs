@@ -3,7 +3,9 @@
 mod auth;
 mod backup;
 mod client;
+mod exchange;
 mod gate;
+mod grant;
 mod redact;
 mod token_file;
 mod transport;
@@ -12,6 +14,7 @@ mod wire;
 pub use auth::{AccessToken, Credentials, TokenError, Tokens};
 pub use backup::{HistoryPage, Scheduled};
 pub use client::{Client, Read};
+pub use exchange::{ExchangeError, Exchanged, exchange};
 pub use gate::{Entered, Gate};
 pub use redact::Redactor;
 pub use transport::{Fault, HttpTransport, Sending, Transport};

@@ -27,6 +27,8 @@ pub(super) struct Kept {
     pub(super) expires_at: Timestamp,
     /// The scopes that Zoho named with it.
     pub(super) scopes: Option<String>,
+    /// The address of the API that Zoho named with it.
+    pub(super) api_domain: Option<String>,
     /// When tokens were issued of late: Zoho issues ten in ten minutes.
     pub(super) issued: Vec<Timestamp>,
     /// Until when the token endpoint is left alone.

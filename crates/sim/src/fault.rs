@@ -67,6 +67,8 @@ pub enum TokenFault {
     NoExpiresIn,
     /// `expires-in-millis`: a token in the older shape, with `expires_in_sec`, where `expires_in` is milliseconds.
     ExpiresInMillis,
+    /// `no-refresh-token`: an exchange that gives an access token alone.
+    NoRefreshToken,
 }
 
 /// The words that stand for one thing each; codes, `5xx` and `html-5xx` come on top.
@@ -94,6 +96,7 @@ const WORDS: &[(&str, Fault)] = &[
     ("throttled-localised", Fault::Token(TokenFault::ThrottledLocalised)),
     ("no-expires-in", Fault::Token(TokenFault::NoExpiresIn)),
     ("expires-in-millis", Fault::Token(TokenFault::ExpiresInMillis)),
+    ("no-refresh-token", Fault::Token(TokenFault::NoRefreshToken)),
 ];
 
 impl Fault {
@@ -123,7 +126,9 @@ impl Fault {
                 | Self::Garbage
                 | Self::Huge
                 | Self::ArrayDetails
-                | Self::Token(TokenFault::NoExpiresIn | TokenFault::ExpiresInMillis)
+                | Self::Token(
+                    TokenFault::NoExpiresIn | TokenFault::ExpiresInMillis | TokenFault::NoRefreshToken
+                )
         )
     }
 

@@ -145,7 +145,7 @@ async fn a_test_can_change_the_world_behind_its_callers() {
         let acme = world.account_mut("acme").unwrap();
         acme.put(&backup, zoho.now());
         assert!(acme.push_fault(Endpoint::Cancel, Step::of(Fault::Html(502))));
-        assert!(!acme.push_fault(Endpoint::Org, Step::of(Fault::Hang)));
+        assert!(!acme.push_fault(Endpoint::Users, Step::of(Fault::Hang)));
     }
     assert!(zoho.shown().await.contains("HIBERNATING"));
     assert_eq!(zoho.cancel().await.unwrap().0, 502);

@@ -77,9 +77,9 @@ pub enum SchemaOf {
 /// `calloff init`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It makes calloff.toml, jobs/first.toml, which is switched off, .gitignore, and a folder secrets/
-that is yours alone. What is there already is kept as it is, and named. Then it says what to do
-next.
+It makes calloff.toml, jobs/first.toml, which is switched off, .gitignore, and the folders secrets/
+and state/, which are yours alone. What is there already is kept as it is, and named. Then it says
+what to do next.
 
 Exit codes: 0 all is there; 64 DIR is a file, or can't be written.
 

@@ -22,8 +22,8 @@ pub(super) use keeping::{
 };
 pub(super) use trying::{DemoArgs, SimArgs, Story};
 pub(super) use zoho::{
-    AuthArgs, AuthCheckArgs, AuthCommand, BackupArgs, BackupCommand, BackupHistoryArgs, BackupScheduleArgs,
-    BackupShowArgs,
+    AuthArgs, AuthCheckArgs, AuthCommand, AuthExchangeArgs, BackupArgs, BackupCommand, BackupHistoryArgs,
+    BackupScheduleArgs, BackupShowArgs,
 };
 
 /// Calls off scheduled Zoho CRM data backups, declaratively.
@@ -83,7 +83,7 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Show what Zoho itself has of an account's backups, or schedule one
     Backup(BackupArgs),
-    /// Test an account's credentials
+    /// Get an account's refresh token, or test its credentials
     Auth(AuthArgs),
     /// Show what is loaded, when it is due and how it last went
     Status(StatusArgs),

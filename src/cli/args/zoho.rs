@@ -1,5 +1,7 @@
 //! Commands about an account at Zoho.
 
+use std::path::PathBuf;
+
 use calloff_core::ids::AccountName;
 use clap::{Args, Subcommand};
 
@@ -111,8 +113,55 @@ pub struct AuthArgs {
 /// What to do with an account's credentials.
 #[derive(Debug, Subcommand)]
 pub enum AuthCommand {
+    /// Turn the grant code of a self client into a refresh token
+    Exchange(AuthExchangeArgs),
     /// Test whether the credentials are good, and allow what the jobs need; changes nothing
     Check(AuthCheckArgs),
+}
+
+/// `calloff auth exchange`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+In Zoho's API console choose Self Client, then Generate Code. Ask for the scopes
+ZohoCRM.bulk.backup.READ,ZohoCRM.bulk.backup.UPDATE and, for jobs with [restore],
+ZohoCRM.bulk.backup.CREATE; choose the organisation. The code is good once, for some minutes.
+
+It is read from standard input, its first line, or from a file; never from the arguments, which
+others on the machine can see. Needed is a valid calloff.toml with the account's client_id and
+client_secret; job files may be wrong. One request is made, and never repeated.
+
+The refresh token goes to where `refresh_token = { file = … }` of the account points, or to --out:
+a file that is new, with mode 0600. Whether it can be written is tried before the code is sent. A
+path after --out is relative to the current folder, one in calloff.toml to that file's.
+
+Exit codes: 0 the refresh token is written; 1 Zoho gave none; 64 usage, no such account, no code,
+or a place that can't be written; 69 Zoho could not be reached or throttles, or the token could not
+be written after all; 77 Zoho refuses the code or the client; 78 calloff.toml is invalid, or the
+client secret can't be read.
+
+Examples:
+  calloff auth exchange --account acme                 then paste the code, and Enter
+  calloff auth exchange -a acme --code-file code.txt --out secrets/acme-refresh-token
+  calloff auth exchange -a acme --stdout < code.txt | systemd-creds encrypt - acme-refresh-token")]
+pub struct AuthExchangeArgs {
+    /// The account, by its name in calloff.toml
+    #[arg(short, long, value_name = "ACCOUNT")]
+    pub account: AccountName,
+    /// Read the code from this file instead of standard input
+    #[arg(long, value_name = "FILE")]
+    pub code_file: Option<PathBuf>,
+    /// Write the refresh token to this file; default: the file that the account names
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print the refresh token instead of writing it to a file
+    #[arg(long, conflicts_with_all = ["out", "force", "json"])]
+    pub stdout: bool,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
 }
 
 /// `calloff auth check`

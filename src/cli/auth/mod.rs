@@ -1,6 +1,8 @@
 //! `calloff auth`: an account's credentials. One file a subcommand.
 
 mod check;
+mod code;
+mod exchange;
 mod finding;
 
 use std::path::Path;
@@ -17,6 +19,7 @@ pub(super) async fn auth(
     output: Output,
 ) -> Result<ExitCode, Error> {
     match args.command {
+        AuthCommand::Exchange(args) => exchange::exchange(config, log, &args, output).await,
         AuthCommand::Check(args) => check::check(config, log, &args, output).await,
     }
 }

@@ -15,8 +15,8 @@ const CONFIG: (&str, &str) = ("calloff.toml", include_str!("template/calloff.tom
 const JOB: (&str, &str) = ("jobs/first.toml", include_str!("template/jobs/first.toml"));
 const GIT: (&str, &str) = (".gitignore", include_str!("template/gitignore"));
 
-/// Its folders, each with its mode: what is in `secrets` is nobody else's business.
-const FOLDERS: [(&str, u32); 2] = [("jobs/", 0o755), ("secrets/", 0o700)];
+/// Its folders, each with its mode: what is in the last two is nobody else's business.
+const FOLDERS: [(&str, u32); 3] = [("jobs/", 0o755), ("secrets/", 0o700), ("state/", 0o700)];
 
 /// What git must not take up.
 const IGNORED: [&str; 2] = ["secrets/", "state/"];
@@ -102,7 +102,7 @@ Next:
   3. In the console, under Generate Code, ask for
      ZohoCRM.bulk.backup.READ,ZohoCRM.bulk.backup.UPDATE,ZohoCRM.bulk.backup.CREATE
      and turn the code into a refresh token within its few minutes:
-       calloff auth exchange --account acme               then paste it, Enter, Ctrl-D
+       calloff auth exchange --account acme               then paste it, Enter
   4. calloff auth check                                  are the credentials good?
      calloff backup show --account acme                  what does Zoho have?
   5. Say in jobs/first.toml when and what, set `enabled = true`, then

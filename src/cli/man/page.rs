@@ -26,7 +26,14 @@ pub(super) fn render(command: &Command) -> Result<Vec<u8>, Error> {
         .section(SECTION);
     let mut page = Vec::new();
     write(&man, command, &mut page).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(page)
+    let page = String::from_utf8(page).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(ascii(&page).into_bytes())
+}
+
+/// The text with every other character as roff spells it, for those who read a page without being told its encoding.
+fn ascii(page: &str) -> String {
+    let spelt = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\[u{:04X}]", u32::from(c)) };
+    page.chars().map(spelt).collect()
 }
 
 fn write(man: &Man, command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
@@ -128,6 +135,11 @@ fn see_also(command: &Command, roff: &mut Roff) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_character_that_is_not_ascii_is_spelt() {
+        assert_eq!(ascii("{ file = … } \u{1f600}"), "{ file = \\[u2026] } \\[u1F600]");
+    }
 
     #[test]
     fn what_help_says_after_the_options_is_parted_into_the_sections_of_a_page() {

@@ -60,6 +60,26 @@ pub struct AccountScenario {
     pub faults: FaultLists,
     /// One fault for everything, for a time.
     pub outage: Option<Outage>,
+    /// The organisation's settings.
+    pub org: OrgScenario,
+}
+
+/// An organisation's settings, as `GET /org` shows them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OrgScenario {
+    /// Its name; that of the account if there is none.
+    pub company_name: Option<String>,
+    /// Its time zone.
+    pub time_zone: String,
+    /// The edition it has a licence of.
+    pub edition: String,
+}
+
+impl Default for OrgScenario {
+    fn default() -> Self {
+        Self { company_name: None, time_zone: "Etc/UTC".to_owned(), edition: "enterprise".to_owned() }
+    }
 }
 
 impl Default for AccountScenario {
@@ -86,6 +106,7 @@ impl Default for AccountScenario {
             history: Vec::new(),
             faults: FaultLists::default(),
             outage: None,
+            org: OrgScenario::default(),
         }
     }
 }
@@ -104,6 +125,8 @@ pub struct FaultLists {
     pub schedule: Vec<Step>,
     /// Of `GET /backup/urls`.
     pub urls: Vec<Step>,
+    /// Of `GET /org`.
+    pub org: Vec<Step>,
     /// Of the token endpoint.
     pub token: Vec<Step>,
 }
@@ -143,10 +166,15 @@ impl AccountScenario {
             }
             check_steps(&place, &backup.faults, Fault::suits_api, "the token endpoint")?;
         }
-        let FaultLists { cancel, get, history, schedule, urls, token } = &self.faults;
-        for (key, list) in
-            [("cancel", cancel), ("get", get), ("history", history), ("schedule", schedule), ("urls", urls)]
-        {
+        let FaultLists { cancel, get, history, schedule, urls, org, token } = &self.faults;
+        for (key, list) in [
+            ("cancel", cancel),
+            ("get", get),
+            ("history", history),
+            ("schedule", schedule),
+            ("urls", urls),
+            ("org", org),
+        ] {
             let place = format!("{place}.faults.{key}");
             check_steps(&place, list, Fault::suits_api, "the token endpoint")?;
         }

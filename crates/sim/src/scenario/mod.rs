@@ -64,9 +64,14 @@
 //! (`"initiated"`), `state` (`"completed"`), `repeat_type` (`"weekly"`), `file_name`, `count`. What happens
 //! in the simulator is added by itself.
 //!
+//! # `[accounts.NAME.org]`
+//!
+//! What `GET /org` shows of the organisation: `company_name` (the account's name), `time_zone` (`"Etc/UTC"`),
+//! `edition` (`"enterprise"`). Any token may read it, as Zoho's SDKs do; a fault refuses it.
+//!
 //! # `[accounts.NAME.faults]`
 //!
-//! `cancel` (after the backup's own list), `get`, `history`, `schedule`, `urls` and `token`: lists as above.
+//! `cancel` (after the backup's own list), `get`, `history`, `schedule`, `urls`, `org` and `token`: lists as above.
 //! A call that is refused for another reason, such as an expired token, uses none up.
 //!
 //! # A fault
@@ -95,7 +100,8 @@
 //! | `unknown-code` | no | 400 with a code that isn't documented |
 //!
 //! For `token` only: `invalid_code`, `invalid_client`, `invalid_client_secret`, `invalid_redirect_uri`,
-//! `throttled`, `throttled-localised`, and, with a valid token, `no-expires-in` and `expires-in-millis`.
+//! `throttled`, `throttled-localised`, and, with a valid token, `no-expires-in`, `expires-in-millis` and, in an
+//! exchange, `no-refresh-token`.
 //! `token` takes no codes, and none of `429`, `array-details`, `unheeded`, `numeric-code`, `unknown-code`.
 //!
 //! | key of the table | default | meaning |
@@ -121,7 +127,7 @@ mod backup;
 mod file;
 mod when;
 
-pub use account::{AccountScenario, FaultLists, Outage};
+pub use account::{AccountScenario, FaultLists, OrgScenario, Outage};
 pub use backup::{BackupScenario, HistoryScenario, Person, Status};
 pub use file::{Scenario, ScenarioError};
 pub use when::{UtcOffset, When};

@@ -53,6 +53,7 @@ struct Faults {
     history: Queue,
     schedule: Queue,
     urls: Queue,
+    org: Queue,
     token: Queue,
 }
 
@@ -64,6 +65,7 @@ impl Faults {
             history: Queue::new(&lists.history),
             schedule: Queue::new(&lists.schedule),
             urls: Queue::new(&lists.urls),
+            org: Queue::new(&lists.org),
             token: Queue::new(&lists.token),
         }
     }
@@ -75,6 +77,7 @@ impl Faults {
             Endpoint::History => &mut self.history,
             Endpoint::Schedule => &mut self.schedule,
             Endpoint::Urls => &mut self.urls,
+            Endpoint::Org => &mut self.org,
             Endpoint::Token => &mut self.token,
             _ => return None,
         })
@@ -367,7 +370,14 @@ impl Account {
     }
 
     fn org(&self) -> Draft {
-        let org = json!({"id": "4876876000000020005", "zgid": "761234567", "company_name": *self.name});
+        let settings = &self.settings.org;
+        let org = json!({
+            "id": "4876876000000020005",
+            "zgid": "761234567",
+            "company_name": settings.company_name.as_deref().unwrap_or(&self.name),
+            "time_zone": settings.time_zone,
+            "license_details": {"paid": true, "paid_type": settings.edition},
+        });
         Draft::ok(json!({"org": [org]}))
     }
 }

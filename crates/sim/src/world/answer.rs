@@ -109,6 +109,14 @@ impl Draft {
         Self { status, body: Some(body), code: Some(code) }
     }
 
+    /// The same, and one key less.
+    fn without(mut self, key: &str) -> Self {
+        if let Some(Value::Object(body)) = &mut self.body {
+            body.remove(key);
+        }
+        self
+    }
+
     /// The token endpoint's refusals, whose HTTP status is 200.
     pub(super) fn token_error(error: &'static str) -> Self {
         Self { status: 200, body: Some(json!({"error": error})), code: Some(error) }
@@ -248,12 +256,8 @@ fn token(fault: TokenFault, mut normal: Draft) -> Draft {
         TokenFault::InvalidRedirectUri => Draft::token_error("invalid_redirect_uri"),
         TokenFault::Throttled => Draft::throttled(200, false),
         TokenFault::ThrottledLocalised => Draft::throttled(400, true),
-        TokenFault::NoExpiresIn => {
-            if let Some(Value::Object(body)) = &mut normal.body {
-                body.remove("expires_in");
-            }
-            normal
-        }
+        TokenFault::NoExpiresIn => normal.without("expires_in"),
+        TokenFault::NoRefreshToken => normal.without("refresh_token"),
         TokenFault::ExpiresInMillis => {
             if let Some(Value::Object(body)) = &mut normal.body
                 && let Some(seconds) = body.get("expires_in").and_then(Value::as_u64)

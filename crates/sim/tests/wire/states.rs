@@ -103,4 +103,5 @@ async fn the_urls_and_what_the_sdks_ask_first_are_answered() {
     assert_eq!(reply["users"][0]["status"], "active");
     let reply = zoho.call("GET", "/crm/v8/org", "").await.unwrap().json();
     assert!(reply["org"][0]["zgid"].is_string());
+    assert_eq!(reply["org"][0]["time_zone"], "Etc/UTC");
 }

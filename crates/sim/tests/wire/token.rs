@@ -124,6 +124,31 @@ async fn a_grant_code_is_exchanged_once_for_a_refresh_token() {
 }
 
 #[tokio::test]
+async fn a_code_whose_answer_was_lost_is_used_up_and_one_that_was_refused_is_not() {
+    let zoho = Zoho::with("grant_code = 'g'\nfaults.token = ['invalid_redirect_uri', 'drop-after']").await;
+    let exchange =
+        |code: &str| format!("grant_type=authorization_code&client_id=any&client_secret=any&code={code}");
+    let answers = [
+        json!({"error": "invalid_code"}),
+        json!({"error": "invalid_redirect_uri"}),
+        json!(null),
+        json!({"error": "invalid_code"}),
+    ];
+    for (code, wanted) in ["another", "g", "g", "g"].into_iter().zip(answers) {
+        let reply = zoho.send("POST", TOKEN, FORM, &exchange(code)).await;
+        assert_eq!(reply.map_or(json!(null), |reply| reply.json()), wanted, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_may_give_an_access_token_alone() {
+    let zoho = Zoho::with("faults.token = ['no-refresh-token']").await;
+    let exchange = "grant_type=authorization_code&client_id=any&client_secret=any&code=g";
+    let made = zoho.send("POST", TOKEN, FORM, exchange).await.unwrap().json();
+    assert!(made["access_token"].is_string() && made.get("refresh_token").is_none(), "{made}");
+}
+
+#[tokio::test]
 async fn a_revoked_refresh_token_takes_its_access_tokens_with_it() {
     let mut zoho = Zoho::with("").await;
     let reply = zoho.send("POST", TOKEN, FORM, REFRESH).await.unwrap();

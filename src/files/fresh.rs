@@ -1,0 +1,143 @@
+//! A file for a secret that does not exist yet, made so that it is there as a whole or not at all.
+
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use tempfile::NamedTempFile;
+
+/// As much as any refresh token takes: a disk that is full is noticed before there is one.
+const RESERVED: usize = 4096;
+
+/// Why a file for a secret can't be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FreshError {
+    /// There is a file already.
+    #[error("`{}` exists", .0.display())]
+    Exists(PathBuf),
+    /// The path is no path of a file.
+    #[error("`{}` is no file", .0.display())]
+    NoFile(PathBuf),
+    /// The folder can't be written to.
+    #[error("couldn't write into the folder of `{}`", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+}
+
+/// A place that is ready for a secret. Dropped without one, it leaves nothing behind.
+#[derive(Debug)]
+pub struct FreshSecret {
+    path: PathBuf,
+    /// Beside the place, with mode 0600.
+    file: NamedTempFile,
+    replaces: bool,
+}
+
+impl FreshSecret {
+    /// Makes ready to write: whatever would keep it from being written shows here.
+    ///
+    /// # Errors
+    ///
+    /// If it is there, unless it is to be replaced, or can't be written.
+    pub fn prepare(path: &Path, replaces: bool) -> Result<Self, FreshError> {
+        if path.file_name().is_none() || path.is_dir() {
+            return Err(FreshError::NoFile(path.to_owned()));
+        }
+        // A link to nowhere is something, too.
+        if !replaces && path.symlink_metadata().is_ok() {
+            return Err(FreshError::Exists(path.to_owned()));
+        }
+        let file = Self::reserve(folder(path))
+            .map_err(|source| FreshError::Write { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), file, replaces })
+    }
+
+    fn reserve(folder: &Path) -> io::Result<NamedTempFile> {
+        let mut file = NamedTempFile::new_in(folder)?;
+        file.write_all(&[b'\n'; RESERVED])?;
+        file.as_file().sync_all()?;
+        Ok(file)
+    }
+
+    /// Writes the secret, and makes it durable.
+    ///
+    /// # Errors
+    ///
+    /// If that fails after all.
+    pub fn write(mut self, secret: &SecretString) -> io::Result<()> {
+        self.file.rewind()?;
+        self.file.as_file().set_len(0)?;
+        writeln!(self.file, "{}", secret.expose_secret())?;
+        self.file.as_file().sync_all()?;
+        if self.replaces {
+            self.file.persist(&self.path)?;
+        } else {
+            self.file.persist_noclobber(&self.path)?;
+        }
+        // It is there; that its name is durable too is more than some file systems can be asked for.
+        drop(File::open(folder(&self.path)).and_then(|folder| folder.sync_all()));
+        Ok(())
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let names = std::fs::read_dir(folder).unwrap();
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_secret_is_for_its_owner_only_and_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let secret = SecretString::from("1000.a");
+        FreshSecret::prepare(&path, false).unwrap().write(&secret).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1000.a\n");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(names(folder.path()), ["token"]);
+
+        // One that was open to others is not so any more.
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        FreshSecret::prepare(&path, true).unwrap().write(&SecretString::from("b")).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "b\n");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_is_there_is_kept_also_if_it_came_meanwhile_and_nothing_is_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let ready = FreshSecret::prepare(&path, false).unwrap();
+        std::fs::write(&path, "mine").unwrap();
+        assert!(ready.write(&SecretString::from("a")).is_err());
+        assert!(matches!(FreshSecret::prepare(&path, false), Err(FreshError::Exists(_))));
+        drop(FreshSecret::prepare(&path, true).unwrap());
+        assert_eq!(
+            (std::fs::read_to_string(&path).unwrap().as_str(), names(folder.path())),
+            ("mine", vec!["token".into()])
+        );
+    }
+
+    #[test]
+    fn a_place_where_nothing_can_be_written_shows_beforehand() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(FreshSecret::prepare(folder.path(), true), Err(FreshError::NoFile(_))));
+        let nowhere = folder.path().join("nowhere/token");
+        assert!(matches!(FreshSecret::prepare(&nowhere, false), Err(FreshError::Write { .. })));
+    }
+}
