@@ -29,10 +29,17 @@ fn allowing(scopes: &[&str], more: &str) -> String {
 
 const SILENT: &str = "names_scopes = false";
 
-/// The checks by their words.
+/// The checks of what credentials are good for, by their words.
 fn checks(done: &Done) -> Vec<(String, Value)> {
     let row = |row: Value| (row["check"].as_str().unwrap().to_owned(), row["ok"].clone());
-    done.json().into_iter().map(row).collect()
+    let rows = done.json().into_iter().map(row);
+    rows.filter(|(check, _)| !["data_center", "organisation"].contains(&check.as_str())).collect()
+}
+
+/// One check of where they lead.
+fn check_of(done: &Done, check: &str) -> (Value, String) {
+    let row = done.json().into_iter().find(|row| row["check"] == check).unwrap();
+    (row["ok"].clone(), row["detail"].as_str().unwrap().to_owned())
 }
 
 fn oks(done: &Done) -> Vec<Value> {
@@ -95,6 +102,8 @@ fn a_check_names_what_the_scope_is_for_and_the_first_job_that_needs_it() {
         "acme read ok ZohoCRM.bulk.backup.READ for `[restore]` in job `b`",
         "acme update ok ZohoCRM.bulk.backup.UPDATE for the cancel in job `a`",
         "acme create can't be told ZohoCRM.bulk.backup.CREATE for `[restore]` in job `b`: Zoho does not name",
+        "acme data_center ok the API is at http://127.0.0.1:",
+        "acme organisation ok acme, ID 4876876000000020005, Etc/UTC, enterprise",
     ];
     assert_eq!(lines.len(), starts.len(), "{}", done.stdout);
     for (line, start) in lines.iter().zip(starts) {
@@ -119,11 +128,62 @@ fn a_token_from_the_cache_of_an_older_version_names_no_scopes() {
     assert_eq!(oks(&place.run(&["auth", "check", "--json"])).last(), Some(&json!(true)));
     let cache = std::fs::read_to_string(place.path("state/tokens/acme.json")).unwrap();
     let mut cache: Value = serde_json::from_str(&cache).unwrap();
-    assert!(cache.as_object_mut().unwrap().remove("scopes").unwrap().is_string());
+    for later in ["scopes", "api_domain"] {
+        assert!(cache.as_object_mut().unwrap().remove(later).unwrap().is_string());
+    }
     place.write("state/tokens/acme.json", &cache.to_string());
     let done = place.run(&["auth", "check", "--json"]);
     assert_eq!((done.code, oks(&done)), (0, vec![json!(true), json!(true), json!(true), Value::Null]));
+    assert_eq!(check_of(&done, "data_center").0, Value::Null);
     assert_eq!(place.token_calls(), 1);
+}
+
+#[test]
+fn another_data_centre_than_the_configured_one_is_a_failure_with_a_hint() {
+    let named = "api_domain = \"https://www.zohoapis.com\"";
+    let place = Place::new(&allowing(&["ALL"], named), "", &[("job", &cancelling())]);
+    // The second time it is known from the cache.
+    for _ in 0..2 {
+        let done = place.run(&["auth", "check", "--json"]);
+        assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
+        let (ok, detail) = check_of(&done, "data_center");
+        assert_eq!(ok, json!(false));
+        assert!(detail.contains("Zoho names https://www.zohoapis.com"), "{detail}");
+        assert!(done.stderr.contains("set `data_center`"), "{}", done.stderr);
+    }
+    assert_eq!(place.token_calls(), 1);
+}
+
+#[rstest]
+#[case::scope("\"OAUTH_SCOPE_MISMATCH\"", "ZohoCRM.org.READ")]
+#[case::permission("\"NO_PERMISSION\"", "NO_PERMISSION")]
+#[case::broken("\"html-502\"", "nothing needs it")]
+#[case::dropped("\"drop\"", "nothing needs it")]
+#[case::garbage("\"garbage\"", "nothing needs it")]
+fn an_organisation_that_may_not_be_read_is_no_failure(#[case] fault: &str, #[case] said: &str) {
+    let scenario = format!("{}[accounts.acme.faults]\norg = [{fault}]\n", allowing(&["ALL"], ""));
+    let place = Place::new(&scenario, "", &[("job", &cancelling())]);
+    let done = place.run(&["auth", "check", "--json"]);
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{}", done.stdout);
+    let (ok, detail) = check_of(&done, "organisation");
+    assert_eq!(ok, Value::Null);
+    assert!(detail.contains(said), "{detail}");
+}
+
+#[test]
+fn the_organisation_is_shown_and_a_time_zone_that_is_not_its_own_told() {
+    let org =
+        "[accounts.acme.org]\ncompany_name = \"Acme\"\ntime_zone = \"Europe/Berlin\"\nedition = \"free\"\n";
+    let place = Place::new(&format!("{}{org}", allowing(&["ALL"], "")), "", &[("job", &cancelling())]);
+    for (zone, is_other) in [("Europe/Berlin", false), ("Asia/Tokyo", true)] {
+        place.set_account_key("timezone", &format!("\"{zone}\""));
+        let done = place.run(&["auth", "check", "--json"]);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        let detail = "Acme, ID 4876876000000020005, Europe/Berlin, free".to_owned();
+        assert_eq!(check_of(&done, "organisation"), (json!(true), detail));
+        assert_eq!(done.stderr.contains("set `timezone = \"Europe/Berlin\"`"), is_other, "{}", done.stderr);
+    }
+    assert_eq!(changes(&place), 0);
 }
 
 #[rstest]

@@ -12,7 +12,7 @@ use tokio::task::{JoinError, JoinSet};
 use super::accounts::{Access, Accounts};
 use super::look::Unread;
 use super::pursuit::{Bounds, Errand, Pursued, Pursuer, Spent, ran_out};
-use crate::zoho::{AccessToken, Client, TokenError};
+use crate::zoho::{AccessToken, Client, Organisation, Read, TokenError};
 
 /// Accounts that are tested at the same time.
 const CONCURRENCY: usize = 10;
@@ -24,6 +24,10 @@ pub struct Audited {
     pub unread: Option<Unread>,
     /// The scopes that Zoho named with the token, if it named them.
     pub scopes: Option<String>,
+    /// The address of the API that Zoho named with it, if it named one.
+    pub api_domain: Option<String>,
+    /// What Zoho says of the organisation, or why it says nothing; `None` if it was not asked.
+    pub organisation: Option<Result<Organisation, Unread>>,
     /// How Zoho answered the cancel of a backup that does not exist, if that had to be tried.
     pub cancel: Option<Unread>,
 }
@@ -60,14 +64,20 @@ impl Pursuer {
     /// whether cancels are allowed. Nothing would show whether scheduling is, but scheduling.
     async fn audit(&self, access: &Access, policy: RetryPolicy) -> Option<Audited> {
         let unread = self.backup(access, policy).await?.err();
-        let scopes = access.tokens.at_hand().and_then(|token| token.scopes().map(str::to_owned));
+        let token = access.tokens.at_hand();
+        let scopes = token.as_ref().and_then(|token| token.scopes().map(str::to_owned));
+        let api_domain = token.as_ref().and_then(|token| token.api_domain().map(str::to_owned));
         let is_answering = unread.as_ref().is_none_or(|unread| {
             let refused = outcome::credentials_refused(unread.outcome, unread.code.as_deref());
             unread.outcome != Outcome::Exhausted && !refused
         });
         let cancel =
             if is_answering && scopes.is_none() { self.try_cancel(access, policy).await? } else { None };
-        Some(Audited { unread, scopes, cancel })
+        let organisation = match token.filter(|_| is_answering) {
+            Some(token) => Some(organisation(access, &token).await),
+            None => None,
+        };
+        Some(Audited { unread, scopes, api_domain, organisation, cancel })
     }
 
     /// Cancels a backup that does not exist.
@@ -82,6 +92,29 @@ impl Pursuer {
             Pursued::Stopped => return None,
         };
         Some(Some(Unread { outcome, limit, ..errand.answer }))
+    }
+}
+
+/// Asks who the organisation is, once: most tokens don't allow it, and nothing depends on it.
+async fn organisation(access: &Access, token: &AccessToken) -> Result<Organisation, Unread> {
+    let _entered = access.gate.enter().await;
+    match access.client.organisation(token).await {
+        Read::Found(organisation) => Ok(organisation),
+        Read::Nothing => Ok(Organisation::default()),
+        Read::Failed(reply) => Err(answered(reply)),
+    }
+}
+
+/// What an answer says.
+fn answered(reply: Reply) -> Unread {
+    match reply {
+        Reply::Answer(answer) => Unread {
+            http_status: Some(answer.status),
+            code: answer.code,
+            message: answer.message,
+            ..Unread::default()
+        },
+        Reply::Fault(fault) => Unread { message: Some(fault), ..Unread::default() },
     }
 }
 
@@ -101,15 +134,7 @@ impl Errand for Trial {
     async fn call(&mut self, client: &Client, token: &AccessToken) -> Verdict<Outcome> {
         let reply = client.cancel(token, &self.backup).await;
         let verdict = outcome::judge_cancel(&reply);
-        self.answer = match reply {
-            Reply::Answer(answer) => Unread {
-                http_status: Some(answer.status),
-                code: answer.code,
-                message: answer.message,
-                ..Unread::default()
-            },
-            Reply::Fault(fault) => Unread { message: Some(fault), ..Unread::default() },
-        };
+        self.answer = answered(reply);
         verdict
     }
 

@@ -63,6 +63,36 @@ impl HistoryPage {
     }
 }
 
+/// What Zoho says of the organisation that a token is for. Every field may be absent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Organisation {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its ID.
+    pub id: Option<String>,
+    /// The time zone of its settings.
+    pub time_zone: Option<String>,
+    /// The edition of its licence.
+    pub edition: Option<String>,
+}
+
+impl Organisation {
+    /// Reads the answer to `GET /org`. What it echoes is cleaned: it will be shown.
+    pub(super) fn read(body: &Value, redactor: &Redactor) -> Option<Self> {
+        let org = body.get("org")?.as_array()?.first()?;
+        let text = |pointer: &str| {
+            let text = redactor.clean(org.pointer(pointer)?.as_str()?);
+            Some(text).filter(|text| !text.is_empty())
+        };
+        Some(Self {
+            name: text("/company_name"),
+            id: text("/id"),
+            time_zone: text("/time_zone"),
+            edition: text("/license_details/paid_type"),
+        })
+    }
+}
+
 /// A backup that was just scheduled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scheduled {

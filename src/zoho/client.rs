@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Request, header};
 use serde_json::{Value, json};
 
 use super::auth::AccessToken;
-use super::backup::{self, HistoryPage, Scheduled};
+use super::backup::{self, HistoryPage, Organisation, Scheduled};
 use super::redact::Redactor;
 use super::transport::Transport;
 use super::wire;
@@ -26,6 +26,8 @@ pub struct Client {
     redactor: Redactor,
     /// Such as `https://www.zohoapis.eu/crm/bulk/v7/backup`; `bulk` stands before the version.
     base: String,
+    /// Such as `https://www.zohoapis.eu/crm/v7/org`.
+    organisation: String,
     timeout: Duration,
 }
 
@@ -50,7 +52,8 @@ impl Client {
         redactor: Redactor,
     ) -> Self {
         let base = format!("{}/crm/bulk/{}/backup", account.api_domain, account.api_version.as_str());
-        Self { transport, clock, redactor, base, timeout: account.timeout }
+        let organisation = format!("{}/crm/{}/org", account.api_domain, account.api_version.as_str());
+        Self { transport, clock, redactor, base, organisation, timeout: account.timeout }
     }
 
     /// Cancels a backup. Repeating it is safe: Zoho then answers `ALREADY_CANCELLED`.
@@ -90,6 +93,15 @@ impl Client {
         read(reply, body.as_ref().filter(|_| accepted).and_then(Scheduled::read))
     }
 
+    /// Reads what the organisation is called and where it is. The scope for that is `ZohoCRM.org.READ`.
+    ///
+    /// Source: Zoho CRM API v7, "Organization".
+    pub async fn organisation(&self, token: &AccessToken) -> Read<Organisation> {
+        let (reply, body) = self.send(token, Method::GET, self.organisation.clone(), None).await;
+        let redactor = self.redactor.and(token.secret());
+        read(reply, body.as_ref().and_then(|body| Organisation::read(body, &redactor)))
+    }
+
     async fn call(
         &self,
         token: &AccessToken,
@@ -97,7 +109,17 @@ impl Client {
         path: &str,
         body: Option<Value>,
     ) -> (Reply, Option<Value>) {
-        let request = match self.request(token, method, path, body) {
+        self.send(token, method, format!("{}{path}", self.base), body).await
+    }
+
+    async fn send(
+        &self,
+        token: &AccessToken,
+        method: Method,
+        url: String,
+        body: Option<Value>,
+    ) -> (Reply, Option<Value>) {
+        let request = match request(token, method, url, body) {
             Ok(request) => request,
             Err(error) => return (Reply::Fault(format!("the request can't be written: {error}")), None),
         };
@@ -114,26 +136,22 @@ impl Client {
             }
         }
     }
+}
 
-    fn request(
-        &self,
-        token: &AccessToken,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> http::Result<Request<Bytes>> {
-        let mut authorization = HeaderValue::try_from(format!("Zoho-oauthtoken {}", token.expose_secret()))?;
-        authorization.set_sensitive(true);
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .header(header::AUTHORIZATION, authorization);
-        match body {
-            Some(body) => {
-                request.header(header::CONTENT_TYPE, "application/json").body(Bytes::from(body.to_string()))
-            }
-            None => request.header(header::CONTENT_LENGTH, 0).body(Bytes::new()),
+fn request(
+    token: &AccessToken,
+    method: Method,
+    url: String,
+    body: Option<Value>,
+) -> http::Result<Request<Bytes>> {
+    let mut authorization = HeaderValue::try_from(format!("Zoho-oauthtoken {}", token.expose_secret()))?;
+    authorization.set_sensitive(true);
+    let request = Request::builder().method(method).uri(url).header(header::AUTHORIZATION, authorization);
+    match body {
+        Some(body) => {
+            request.header(header::CONTENT_TYPE, "application/json").body(Bytes::from(body.to_string()))
         }
+        None => request.header(header::CONTENT_LENGTH, 0).body(Bytes::new()),
     }
 }
 

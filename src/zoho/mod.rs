@@ -12,7 +12,7 @@ mod transport;
 mod wire;
 
 pub use auth::{AccessToken, Credentials, TokenError, Tokens};
-pub use backup::{HistoryPage, Scheduled};
+pub use backup::{HistoryPage, Organisation, Scheduled};
 pub use client::{Client, Read};
 pub use exchange::{ExchangeError, Exchanged, exchange};
 pub use gate::{Entered, Gate};

@@ -171,8 +171,11 @@ Reading is tried. For the rest Zoho may have named the token's scopes when it is
 not, a cancel of the ID 0, which no backup has, shows whether cancels are allowed; whether
 scheduling is can't be told then, and nothing is ever scheduled.
 
-Exit codes: 0 all is well, as far as can be told; 1 a scope is missing that jobs need, or Zoho
-refuses for another lasting reason; 64 no such account; 69 Zoho could not be reached; 77 nothing is
+The data centre is told by the address of the API that Zoho names with a token. The organisation
+is shown if the token happens to allow it (ZohoCRM.org.READ); nothing needs that.
+
+Exit codes: 0 all is well, as far as can be told; 1 a scope is missing that jobs need, the token is
+of another data centre, or Zoho refuses for another lasting reason; 64 no such account; 69 Zoho could not be reached; 77 nothing is
 wrong but refused credentials; 78 the configuration is invalid, or a secret can't be read.
 
 Examples:

@@ -9,6 +9,7 @@ use calloff_core::scope;
 use serde::Serialize;
 
 use super::finding::{Finding, Shown, Use, exit_code, findings};
+use super::whereabouts;
 use crate::cli::args::{AuthCheckArgs, LogArgs};
 use crate::cli::output::{Output, notice};
 use crate::cli::reading::{POLICY, pursuer};
@@ -39,11 +40,19 @@ pub(super) async fn check(
     let needed: BTreeSet<AccountName> = uses.keys().cloned().collect();
     let accounts = configuration.accounts(&needed, &configuration.state_folder(), &surroundings)?;
     let audited = daemon::audit(&pursuer(&surroundings), &accounts, POLICY).await;
+    let now = surroundings.clock.now();
     let audited = audited.map_err(|error| Error::Internal(error.to_string()))?;
 
     let found: Vec<(&str, Vec<Finding>)> = audited
         .iter()
-        .map(|(name, audited)| (name.as_str(), findings(uses.get(name).map_or(&[], Vec::as_slice), audited)))
+        .map(|(name, audited)| {
+            let mut findings = findings(uses.get(name).map_or(&[], Vec::as_slice), audited);
+            if let Some(account) = configuration.settings.accounts.get(name) {
+                findings.push(whereabouts::data_center(account, audited));
+                findings.push(whereabouts::organisation(account, audited, now));
+            }
+            (name.as_str(), findings)
+        })
         .collect();
     print(&found, args.form.json, &mut output)?;
     advise(&found);

@@ -16,7 +16,7 @@ pub(super) struct Use {
 /// What one check has shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
-    /// `token`, or the word of a scope.
+    /// `token`, the word of a scope, `data_center` or `organisation`.
     pub(super) check: &'static str,
     pub(super) shown: Shown,
     /// What was checked, and why it is not well if it isn't.
@@ -32,6 +32,8 @@ pub(super) enum Shown {
     Ok,
     /// The token lacks the scope.
     Missing,
+    /// The organisation is in another data centre.
+    Elsewhere,
     /// Zoho refuses for another reason than the credentials.
     Refused,
     /// Zoho refuses the credentials.
@@ -62,6 +64,7 @@ impl Shown {
         match self {
             Self::Ok => "ok",
             Self::Missing => "missing",
+            Self::Elsewhere => "elsewhere",
             Self::Refused | Self::BadCredentials => "refused",
             Self::Unreachable => "unreachable",
             Self::Untold => "can't be told",
@@ -72,7 +75,7 @@ impl Shown {
     pub(super) fn is_ok(self) -> Option<bool> {
         match self {
             Self::Ok => Some(true),
-            Self::Missing | Self::Refused | Self::BadCredentials => Some(false),
+            Self::Missing | Self::Elsewhere | Self::Refused | Self::BadCredentials => Some(false),
             Self::Unreachable | Self::Untold => None,
         }
     }
@@ -98,7 +101,7 @@ pub(super) fn findings(uses: &[Use], audited: &Audited) -> Vec<Finding> {
 
 /// The exit code that follows from all checks. That something can't be told is no failure.
 pub(super) fn exit_code(shown: &[Shown]) -> u8 {
-    if shown.contains(&Shown::Missing) || shown.contains(&Shown::Refused) {
+    if [Shown::Missing, Shown::Elsewhere, Shown::Refused].iter().any(|bad| shown.contains(bad)) {
         1
     } else if shown.contains(&Shown::Unreachable) {
         69
@@ -207,16 +210,18 @@ mod tests {
             (Some(answer(Exhausted, "")),                   all,          None,                                   [Unreachable,    Untold,  Untold,         Untold],   "nobody answers"),
         ];
         for (unread, named, cancel, want, why) in table {
-            let audited = Audited { unread, scopes: named.map(str::to_owned), cancel };
+            let scopes = named.map(str::to_owned);
+            let audited = Audited { unread, scopes, api_domain: None, organisation: None, cancel };
             assert_eq!(shown(&audited), want, "{why}: {audited:?}");
         }
     }
 
     #[test]
     fn the_exit_code_is_that_of_what_a_person_mends_first() {
-        use Shown::{BadCredentials, Missing, Ok, Refused, Unreachable, Untold};
+        use Shown::{BadCredentials, Elsewhere, Missing, Ok, Refused, Unreachable, Untold};
         let table = [
             (vec![Ok, Untold], 0),
+            (vec![Ok, Elsewhere, Unreachable], 1),
             (vec![Ok, BadCredentials, Untold], 77),
             (vec![BadCredentials, BadCredentials], 77),
             (vec![BadCredentials, Unreachable], 69),

@@ -4,6 +4,7 @@ mod check;
 mod code;
 mod exchange;
 mod finding;
+mod whereabouts;
 
 use std::path::Path;
 use std::process::ExitCode;

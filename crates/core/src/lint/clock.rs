@@ -7,6 +7,16 @@ use super::horizon;
 use crate::instant::just_before;
 use crate::schedule::Schedule;
 
+/// Whether clocks in two zones show the same in the 13 months after `from`: many zones have several names.
+#[must_use]
+pub fn agree(a: &TimeZone, b: &TimeZone, from: Timestamp) -> bool {
+    let until = horizon(from);
+    let changes = [a, b]
+        .into_iter()
+        .flat_map(|zone| zone.following(from).map(|change| change.timestamp()).take_while(|at| *at <= until));
+    a == b || std::iter::once(from).chain(changes).all(|at| a.to_offset(at) == b.to_offset(at))
+}
+
 /// The first occurrence in the 13 months after `from` at which clocks in `other` show another time than those of the
 /// schedule's own zone.
 ///
@@ -29,4 +39,25 @@ pub fn first_difference(schedule: &Schedule, other: &TimeZone, from: Timestamp) 
         }
         schedule.next(just_before(start).max(from)).filter(|occurrence| *occurrence <= end)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_agree_if_their_clocks_do_whatever_they_are_called() {
+        let from = "2026-11-24T00:00:00Z".parse().unwrap();
+        for (a, b, want) in [
+            ("Asia/Kolkata", "Asia/Calcutta", true),
+            ("Europe/Berlin", "Europe/Paris", true),
+            ("Europe/Berlin", "Africa/Lagos", false),
+            ("Europe/London", "UTC", false),
+            ("Etc/UTC", "UTC", true),
+        ] {
+            let zone = |name| TimeZone::get(name).unwrap();
+            assert_eq!(agree(&zone(a), &zone(b), from), want, "{a} {b}");
+            assert_eq!(agree(&zone(b), &zone(a), from), want, "{b} {a}");
+        }
+    }
 }

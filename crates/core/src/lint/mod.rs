@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use acting::{NeverActs, never_acts};
-pub use clock::first_difference;
+pub use clock::{agree, first_difference};
 pub use race::{Race, races};
 
 /// 13 months: a job that is due once a year is warned of before its time.
