@@ -79,6 +79,8 @@ fn help_lists_the_exit_codes() {
         assert!(wanted.iter().all(|code| listed.contains(&format!("{code} "))), "{args:?}: {help}");
     };
     codes(&["--help"], &["0", "1", "2", "64", "69", "70", "77", "78"]);
+    codes(&["init", "--help"], &["0", "64"]);
+    codes(&["doctor", "--help"], &["0", "69", "78"]);
     codes(&["plan", "--help"], &["0", "1", "2", "69", "77", "78"]);
     for command in [
         &["explain"][..],

@@ -9,6 +9,7 @@ mod cancel;
 mod check;
 mod completions;
 mod demo;
+mod doctor;
 mod explain;
 mod forecast;
 mod history;
@@ -83,6 +84,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Command::Resume(args) => pause::resume(config, args, output).await,
             Command::Reload(args) => reload::reload(config, &args, output).await,
             Command::Restore(command) => restore::restore(config, &cli.log, command, output).await,
+            Command::Doctor(args) => doctor::doctor(config, &cli.log, &args, output).await,
             Command::Sim(args) => sim::sim(&cli.log, &args, output).await,
             Command::Demo(args) => demo::demo(&cli.log, &args, output).await,
             Command::Schema(args) => schema::schema(&args, output),

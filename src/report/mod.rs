@@ -2,6 +2,7 @@
 //! them where they are not wanted.
 
 mod backup;
+mod checkup;
 mod credentials;
 mod explain;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod text;
 mod time;
 
 pub use backup::{backup, backup_history};
+pub use checkup::checkup;
 pub use credentials::{Checked, credentials};
 pub use explain::{Explanation, explain};
 pub use plan::{AccountPlan, plan};

@@ -4,6 +4,7 @@
 //! `synchronous=FULL`) before anyone is told of it. A write that the disk refuses stays in line and is tried
 //! again; the caller decides how long it can wait.
 
+mod examine;
 #[cfg(feature = "failpoints")]
 mod failpoint;
 mod history;
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+pub use examine::{Examined, examine};
 pub use history::{Filter, Last};
 pub use live::Seen;
 pub use owner::{Process, Role};

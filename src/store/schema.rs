@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use super::StoreError;
 
 /// How long a statement waits for another process's transaction before it is put back in line.
-const BUSY: Duration = Duration::from_secs(2);
+pub(super) const BUSY: Duration = Duration::from_secs(2);
 
 /// The pause between two tries where SQLite does not wait by itself.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -169,7 +169,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let failed = |source| StoreError::Open { path: path.to_path_buf(), source };
     let mut connection = Connection::open(path).map_err(failed)?;
     patiently(|| configure(&connection)).map_err(failed)?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = newest();
     match version(&connection).map_err(failed)? {
         found if found > known => return Err(StoreError::Newer { path: path.to_path_buf(), found, known }),
         found if found == known => {}
@@ -209,7 +209,13 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<i64> {
+/// The newest version of the schema.
+pub(super) fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// The version of a file's schema.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
@@ -220,7 +226,7 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     for migration in MIGRATIONS.get(from..).unwrap_or_default() {
         tx.execute_batch(migration)?;
     }
-    tx.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
+    tx.pragma_update(None, "user_version", newest())?;
     tx.commit()
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::Form;
+
 /// `calloff completions`
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -90,4 +92,25 @@ pub struct InitArgs {
     /// The folder, which is made if need be
     #[arg(value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
+}
+
+/// `calloff doctor`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It looks at the configuration, the clock, the data of time zones, permissions, credentials, the
+record, the daemon, and whether Zoho's hosts answer: all of it, whatever is wrong with some. It
+changes nothing, sends no credentials, and takes some seconds at most. Run it as the user that runs
+Calloff. Whether Zoho accepts the credentials is for `calloff auth check` to say.
+
+Exit codes: 0 nothing failed; 69 the record can't be used, or a host does not answer; 78 the
+configuration, the clock, the data of time zones, permissions or secrets are wrong. Of several
+that failed, 78 comes first.
+
+Examples:
+  calloff doctor
+  sudo -u calloff calloff doctor --json")]
+pub struct DoctorArgs {
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
 }

@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use acting::{CancelArgs, OnceArgs, RunArgs, TriggerArgs};
 pub(super) use checking::{CheckArgs, CheckFormat, ExplainArgs, NextArgs, PlanArgs};
-pub(super) use entering::{CompletionsArgs, InitArgs, ManArgs, SchemaArgs, SchemaOf, Shell};
+pub(super) use entering::{CompletionsArgs, DoctorArgs, InitArgs, ManArgs, SchemaArgs, SchemaOf, Shell};
 pub(super) use keeping::{
     HistoryArgs, PauseArgs, ReloadArgs, RestoreCommand, RestoreListArgs, RestorePayArgs, RestoreWaiveArgs,
     ResumeArgs, StatusArgs,
@@ -98,6 +98,8 @@ pub enum Command {
     /// Show, pay or waive the recurring backups that are owed
     #[command(subcommand)]
     Restore(RestoreCommand),
+    /// Look at everything around Calloff that may be wrong; changes nothing
+    Doctor(DoctorArgs),
     /// Serve a simulated Zoho on loopback
     Sim(SimArgs),
     /// Watch Calloff work for some seconds, against the simulator; leaves nothing behind

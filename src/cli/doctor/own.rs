@@ -1,0 +1,112 @@
+//! Our own files: the configuration, who may write it, and the secrets.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use calloff_core::checkup::{Check, Finding};
+use calloff_core::config::{Account, SecretRef};
+use calloff_core::diagnostic::Severity;
+use calloff_core::ids::JobName;
+
+use crate::cli::setup::Configuration;
+use crate::error::chain;
+use crate::files::{self, Loaded, SecretError};
+
+/// Whether the files are right.
+pub(super) fn configuration(path: &Path, loaded: &Loaded) -> Finding {
+    let count = |severity| loaded.diagnostics.iter().filter(|found| found.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let accounts = loaded.settings.as_ref().map_or(0, |settings| settings.accounts.len());
+    let read = format!(
+        "`{}`: {}, {}",
+        path.display(),
+        many(accounts, "account"),
+        many(loaded.jobs.len(), "valid job")
+    );
+    if errors > 0 {
+        let hint = "`calloff check` shows where, and what to write instead";
+        return Finding::failed(Check::Configuration, format!("{read}; {}", many(errors, "error")), hint);
+    }
+    if warnings > 0 {
+        let detail = format!("{read}; {}", many(warnings, "warning"));
+        return Finding::warn(Check::Configuration, detail, "`calloff check` shows them");
+    }
+    let off = loaded.jobs.iter().filter(|job| !job.enabled).count();
+    if off == loaded.jobs.len() {
+        let detail = format!("{read}; none is switched on");
+        return Finding::warn(Check::Configuration, detail, "nothing will ever be called off: see `enabled`");
+    }
+    Finding::ok(Check::Configuration, read)
+}
+
+/// Whether others than those who are meant to can say what is called off.
+pub(super) fn permissions(path: &Path, loaded: &Loaded) -> Vec<Finding> {
+    let folder = loaded.jobs_folder.as_ref().filter(|folder| folder.exists());
+    let names = loaded.jobs.iter().map(|job| &job.name).chain(loaded.wrong.iter().map(|wrong| &wrong.job));
+    let jobs = folder.into_iter().flat_map(|folder| {
+        let file = |name: &JobName| folder.join(format!("{name}.toml"));
+        names.clone().map(file)
+    });
+    let all = std::iter::once(path.to_owned()).chain(folder.cloned()).chain(jobs);
+    let open = all.filter(|path| is_open_to_all(path));
+    let found: Vec<Finding> = open
+        .map(|path| {
+            let hint = format!("run `chmod o-w {}`", path.display());
+            let detail = "everybody on this machine may write it";
+            Finding::failed(Check::Permissions, detail, hint).of(path.display().to_string())
+        })
+        .collect();
+    if found.is_empty() {
+        vec![
+            Finding::ok(Check::Permissions, "not everybody may write the configuration")
+                .of(path.display().to_string()),
+        ]
+    } else {
+        found
+    }
+}
+
+fn is_open_to_all(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o002 != 0)
+}
+
+/// Whether each account's secrets can be read. They are forgotten at once.
+pub(super) fn credentials(configuration: &Configuration) -> Vec<Finding> {
+    configuration.settings.accounts.values().map(|account| secrets(account, &configuration.folder)).collect()
+}
+
+fn secrets(account: &Account, base: &Path) -> Finding {
+    let mut found = Finding::ok(Check::Credentials, "both secrets can be read");
+    for (key, place) in [("client_secret", &account.client_secret), ("refresh_token", &account.refresh_token)]
+    {
+        let Err(error) = files::read_secret(place, base) else { continue };
+        found = match (&error, place, key) {
+            (SecretError::NoCredentials(name), ..) => Finding::warn(
+                Check::Credentials,
+                format!("whether the credential `{name}` is there can't be told here"),
+                "systemd hands credentials to the service alone: run `calloff doctor` in it",
+            ),
+            (SecretError::Read { .. }, SecretRef::File(_), "refresh_token") => Finding::failed(
+                Check::Credentials,
+                chain(&error),
+                format!("`calloff auth exchange -a {}` makes one", account.name),
+            ),
+            (SecretError::Open { path }, ..) => {
+                let path = path.display();
+                let detail = format!("`{path}` holds a secret and is open to everybody");
+                Finding::failed(Check::Credentials, detail, format!("run `chmod o= {path}`"))
+            }
+            _ => {
+                let hint =
+                    format!("see `{key}` of the account in calloff.toml, and run this as Calloff's user");
+                Finding::failed(Check::Credentials, chain(&error), hint)
+            }
+        };
+        break;
+    }
+    found.of(account.name.to_string())
+}
+
+fn many(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
