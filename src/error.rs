@@ -38,10 +38,7 @@ pub enum Error {
         reason: String,
     },
     /// A refresh token was issued and can't be written to where it should go.
-    #[error(
-        "the refresh token was issued, and couldn't be written to {place}: it is lost. Mend that, then generate another \
-         code; the lost token does no harm, and can be revoked with the client's access in Zoho's account settings"
-    )]
+    #[error("the refresh token was issued and couldn't be written to {place}, so it is lost")]
     TokenLost {
         /// Where to.
         place: String,

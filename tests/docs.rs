@@ -49,6 +49,25 @@ fn the_files_in_the_readme_are_right() {
 }
 
 #[test]
+fn the_files_in_the_readme_are_those_that_init_writes() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let readme = read("README.md");
+    let blocks: Vec<&str> =
+        readme.split("```toml\n").skip(1).filter_map(|block| block.split("```").next()).collect();
+    let template = read("src/cli/init/template/calloff.toml")
+        .replace("timezone = \"UTC\"", "timezone = \"Europe/Berlin\"")
+        .replace("1000.REPLACE_ME", "1000.ABCDEF");
+    let [shown, written] = [blocks[0], &template].map(|text| parse_settings("calloff.toml", text, None));
+    assert_eq!(shown.settings.value, written.settings.value);
+    let template = read("src/cli/init/template/jobs/first.toml").replace("enabled = false", "enabled = true");
+    let name = "release-freeze".parse().unwrap();
+    let [shown, written] = [blocks[1], &template]
+        .map(|text| parse_job(&name, "release-freeze.toml", text, &written.defaults).value);
+    assert!(shown.is_some());
+    assert_eq!(shown, written);
+}
+
+#[test]
 fn the_readme_explains_every_outcome_and_no_other() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let table = readme.split("| outcome |").nth(1).unwrap().split("\n\n").next().unwrap();

@@ -182,7 +182,11 @@ fn a_token_that_can_not_be_handed_over_is_said_to_be_lost() {
     drop(child.stdout.take());
     let done = give(child, CODE);
     assert_eq!(done.code, 69, "{}", done.stderr);
-    assert!(done.stderr.contains("it is lost") && done.stderr.contains("another code"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("so it is lost: Broken pipe") && done.stderr.contains("another code"),
+        "{}",
+        done.stderr
+    );
     assert_eq!(place.requests(), 1);
 }
 

@@ -67,6 +67,18 @@ fn a_new_folder_passes_check_and_its_job_is_switched_off() {
 }
 
 #[test]
+fn a_folder_with_an_odd_name_is_named_as_a_shell_takes_it() {
+    let parent = folder();
+    let done = calloff(parent.path(), &["init", "it's mine"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let enter = done.stdout.lines().find_map(|line| line.trim().strip_prefix("1. ")?.split("; set").next());
+    let mut shell = Command::new("sh");
+    let script = format!("{} && ls calloff.toml", enter.unwrap());
+    let listed = shell.current_dir(parent.path()).args(["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8(listed.stdout).unwrap(), "calloff.toml\n", "{enter:?}");
+}
+
+#[test]
 fn a_second_time_nothing_changes() {
     let folder = folder();
     assert_eq!(calloff(folder.path(), &["init"]).code, 0);

@@ -131,8 +131,9 @@ others on the machine can see. Needed is a valid calloff.toml with the account's
 client_secret; job files may be wrong. One request is made, and never repeated.
 
 The refresh token goes to where `refresh_token = { file = … }` of the account points, or to --out:
-a file that is new, with mode 0600. Whether it can be written is tried before the code is sent. A
-path after --out is relative to the current folder, one in calloff.toml to that file's.
+a file that is new, with mode 0600, of the user that runs this: run it as Calloff's user, or hand
+the file over. Whether it can be written is tried before the code is sent. A path after --out is
+relative to the current folder, one in calloff.toml to that file's.
 
 Exit codes: 0 the refresh token is written; 1 Zoho gave none; 64 usage, no such account, no code,
 or a place that can't be written; 69 Zoho could not be reached or throttles, or the token could not

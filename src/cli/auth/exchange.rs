@@ -55,11 +55,10 @@ pub(super) async fn exchange(
     let Some(token) = &exchanged.refresh_token else { return Ok(without_refresh_token(account)) };
     match (fresh, &place) {
         (Some(fresh), Some(path)) => {
-            let place = format!("`{}`", path.display());
-            fresh.write(token).map_err(|source| Error::TokenLost { place, source })?;
+            fresh.write(token).map_err(|source| lost(format!("`{}`", path.display()), source))?;
         }
         _ => output.text(&format!("{}\n", token.expose_secret())).map_err(|error| match error {
-            Error::Output(source) => Error::TokenLost { place: "standard output".to_owned(), source },
+            Error::Output(source) => lost("standard output".to_owned(), source),
             other => other,
         })?,
     }
@@ -108,6 +107,15 @@ fn prepare(path: &Path, replaces: bool) -> Result<FreshSecret, Error> {
         };
         Error::Usage(format!("{}{help}", chain(&error)))
     })
+}
+
+/// Says what to do about a token that nobody has.
+fn lost(place: String, source: std::io::Error) -> Error {
+    notice(
+        "mend that, then generate another code; the lost token does no harm, and can be revoked with the client's access \
+         in Zoho's account settings",
+    );
+    Error::TokenLost { place, source }
 }
 
 /// Says why there is no token, and what to do. Gives the exit code.

@@ -91,7 +91,7 @@ fn warn_of_git(path: &Path) {
 }
 
 fn next_steps(folder: &Path) -> String {
-    let enter = if folder == Path::new(".") { String::new() } else { format!("cd {}; ", folder.display()) };
+    let enter = if folder == Path::new(".") { String::new() } else { format!("cd {}; ", quoted(folder)) };
     format!(
         "
 Next:
@@ -112,4 +112,11 @@ Next:
 To try all of it without Zoho: calloff demo
 "
     )
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    if text.bytes().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
