@@ -12,6 +12,9 @@ use secrecy::zeroize::Zeroizing;
 /// More than any secret has.
 const MOST_BYTES: u64 = 64 * 1024;
 
+/// The ID in `LoadCredential=calloff:FOLDER`, by which the packaged units load a whole folder.
+const FOLDER_ID: &str = "calloff";
+
 /// Why a secret can't be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -67,9 +70,15 @@ pub fn read_secret(secret: &SecretRef, base: &Path) -> Result<SecretString, Secr
         SecretRef::Credential(name) => {
             let folder = credentials.ok_or_else(|| SecretError::NoCredentials(name.clone()))?;
             // systemd guards the folder.
-            in_file(&Path::new(&folder).join(name), false)
+            in_file(&credential(Path::new(&folder), name), false)
         }
     }
+}
+
+/// Where systemd has put a credential: under its name, or after the ID of the folder that it was loaded from.
+fn credential(folder: &Path, name: &str) -> PathBuf {
+    let [path, of_folder] = [name, &format!("{FOLDER_ID}_{name}")].map(|name| folder.join(name));
+    if !path.exists() && of_folder.exists() { of_folder } else { path }
 }
 
 fn in_file(path: &Path, guarded: bool) -> Result<SecretString, SecretError> {
@@ -148,6 +157,17 @@ mod tests {
             assert!(error.contains(fault) && !error.contains("canary"), "{error}");
             assert!(error.contains("/secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_credential_of_a_loaded_folder_is_found_by_its_own_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = |name| credential(folder.path(), name).file_name().unwrap().to_owned();
+        assert_eq!(found("acme"), "acme", "an error names what was asked for");
+        std::fs::write(folder.path().join("calloff_acme"), "").unwrap();
+        assert_eq!(found("acme"), "calloff_acme");
+        std::fs::write(folder.path().join("acme"), "").unwrap();
+        assert_eq!(found("acme"), "acme", "one that was loaded by itself has been asked for more plainly");
     }
 
     #[test]
