@@ -1,7 +1,12 @@
 //! The project's own commands: `cargo xtask test` checks everything, as CI does.
 
 use std::env;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
+
+use steps::{Step, run, run_with, succeeds};
+
+mod steps;
+mod tools;
 
 const HELP: &str = "\
 The project's own commands.
@@ -9,11 +14,11 @@ The project's own commands.
   cargo xtask test     everything a change must pass: formatting, lints, documentation, tests
   cargo xtask lint     formatting, lints and documentation only
 
-It installs what the tests need. That is nothing at present beyond Rust and a C compiler.
+Beyond Rust and a C compiler, the tests of what is packaged need systemd, dpkg and lintian. As root on Debian or Ubuntu
+`test` installs what is missing. Those that boot a systemd of their own, in namespaces, take root. As root and in CI
+nothing is skipped; for anybody else the tests that lack something say so and are skipped. CALLOFF_TEST_ALL=1 or 0 says
+otherwise.
 ";
-
-/// A step: what it is called, and the command.
-type Step = (&'static str, &'static [&'static str]);
 
 const LINT: &[Step] = &[
     ("formatting", &["cargo", "fmt", "--all", "--check"]),
@@ -45,7 +50,7 @@ const CARGO_TEST: &[Step] =
 fn main() -> ExitCode {
     let asked: Vec<String> = env::args().skip(1).collect();
     let done = match asked.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["test"] => run(LINT) && run(if has_nextest() { NEXTEST } else { CARGO_TEST }),
+        ["test"] => run(LINT) && tools::install() && test(),
         ["lint"] => run(LINT),
         _ => {
             say(HELP);
@@ -55,27 +60,9 @@ fn main() -> ExitCode {
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn run(steps: &[Step]) -> bool {
-    steps.iter().all(|(name, command)| {
-        say(&format!("── {name}: {}", command.join(" ")));
-        let mut process = Command::new(command[0]);
-        process.args(&command[1..]).env("RUSTDOCFLAGS", "--deny warnings");
-        match process.status() {
-            Ok(status) if status.success() => true,
-            Ok(status) => {
-                say(&format!("── {name} failed: {status}"));
-                false
-            }
-            Err(error) => {
-                say(&format!("── {name} could not be started: {error}"));
-                false
-            }
-        }
-    })
-}
-
-fn has_nextest() -> bool {
-    Command::new("cargo").args(["nextest", "--version"]).output().is_ok_and(|output| output.status.success())
+fn test() -> bool {
+    let steps = if succeeds(&["cargo", "nextest", "--version"]) { NEXTEST } else { CARGO_TEST };
+    run_with(steps, &tools::environment())
 }
 
 #[expect(clippy::print_stderr, reason = "this is a tool for people at a terminal")]

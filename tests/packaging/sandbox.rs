@@ -1,0 +1,147 @@
+//! The program under the unit that packages install, with a real systemd: its restrictions are in force, and the program
+//! bears them.
+
+use std::path::Path;
+
+use crate::machine::Machine;
+use crate::program::{Place, SECRET, TOKEN};
+use crate::{tools, units};
+
+/// What a process in the sandbox finds out, one line each.
+const PROBE: &str = r#"
+say() { echo "$1=$2"; }
+try() { name=$1; shift; if "$@" > /dev/null 2>&1; then say "$name" allowed; else say "$name" refused; fi; }
+say user "$(id -un)"
+say no_new_privileges "$(sed -n 's/^NoNewPrivs:\t//p' /proc/self/status)"
+say seccomp "$(sed -n 's/^Seccomp:\t//p' /proc/self/status)"
+say capabilities "$(sed -n 's/^CapBnd:\t//p' /proc/self/status)"
+try read_home ls /root
+try write_state touch /var/lib/calloff/probe
+try write_configuration touch /etc/calloff/probe
+try write_program touch /usr/bin/probe
+try unshare unshare --user true
+try chown chown 0 /var/lib/calloff/probe
+try nice_down renice -n 5 $$
+try batch chrt --batch 0 true
+try read_secret_at_its_source cat /etc/calloff/credentials/acme-client-secret
+try read_secret_as_handed_over cat "$CREDENTIALS_DIRECTORY/calloff_acme-client-secret"
+"#;
+
+/// The program does not tell systemd yet when it is ready and that it lives.
+const NOT_YET: &str = "[Service]\nType=exec\nWatchdogSec=0\n";
+
+/// A machine on which a package has been installed and set up, for an account at a simulated Zoho.
+fn machine(place: &Place) -> Option<Machine> {
+    let machine = Machine::new()?;
+    machine.copy(Path::new(env!("CARGO_BIN_EXE_calloff")), "/usr/bin/calloff");
+    for unit in ["calloff.service", "calloff-once.service", "calloff-once.timer"] {
+        machine.write(&format!("/etc/systemd/system/{unit}"), units::text(unit));
+    }
+    machine.write("/etc/systemd/system/calloff.service.d/not-yet.conf", NOT_YET);
+    let url = place.zoho.url();
+    let settings = format!(
+        r#"state = "sqlite:/var/lib/calloff/calloff.db"
+timezone = "UTC"
+[accounts.acme]
+api_domain = "{url}"
+accounts_url = "{url}"
+client_id = "1000.CLIENT"
+client_secret = {{ credential = "acme-client-secret" }}
+refresh_token = {{ credential = "acme-refresh-token" }}
+"#
+    );
+    machine.write("/etc/calloff/calloff.toml", settings);
+    machine.write(
+        "/etc/calloff/jobs/often.toml",
+        "account = \"acme\"\nbackups = [\"42\"]\n[schedule]\nevery = \"1s\"\n",
+    );
+    machine.write("/etc/calloff/credentials/acme-client-secret", SECRET);
+    machine.write("/etc/calloff/credentials/acme-refresh-token", TOKEN);
+    tools::run(std::process::Command::new("chmod").arg("700").arg(machine.path("/etc/calloff/credentials")));
+    Some(machine)
+}
+
+fn place() -> Place {
+    Place::new("[[accounts.acme.backups]]\nid = \"42\"\n", "", &[])
+}
+
+/// What has come to the files that were put there.
+fn written(machine: &Machine, before: &[String]) -> Vec<String> {
+    machine.files().into_iter().filter(|file| !before.contains(file)).collect()
+}
+
+#[test]
+fn the_daemon_cancels_inside_its_sandbox_and_writes_nowhere_but_into_its_state() {
+    let place = place();
+    let Some(machine) = machine(&place) else { return };
+    let before = machine.files();
+    let booted = machine.boot();
+    booted.done(&["systemctl", "start", "calloff.service"]);
+    place.wait_until("a backup is cancelled", |place| place.cancels() > 0);
+    booted.done(&["systemctl", "stop", "calloff.service"]);
+    assert_eq!(booted.property("calloff.service", "Result"), "success");
+    assert_eq!(booted.property("calloff.service", "ExecMainStatus"), "0");
+    let history = booted.done(&["calloff", "--config", "/etc/calloff/calloff.toml", "history", "--json"]);
+    assert!(history.contains("\"cancelled\""), "{history}");
+
+    let written = written(&booted.off(), &before);
+    assert!(written.contains(&"/var/lib/private/calloff/calloff.db".to_owned()), "{written:?}");
+    let systemd = ["/etc/.pwd.lock", "/etc/machine-id", "/var/lib/calloff"];
+    let ours =
+        |path: &&String| !path.starts_with("/var/lib/private/calloff/") && !systemd.contains(&path.as_str());
+    let elsewhere: Vec<&String> = written.iter().filter(ours).collect();
+    assert!(elsewhere.is_empty(), "{elsewhere:?}");
+}
+
+#[test]
+fn the_timer_has_done_what_is_due_and_the_daemon_goes_on_from_there() {
+    let place = place();
+    let Some(machine) = machine(&place) else { return };
+    let booted = machine.boot();
+    let once = ["systemctl", "start", "calloff-once.service"];
+    booted.done(&once);
+    assert_eq!(place.cancels(), 0, "the first call only notes where schedules stand");
+    let sent = tools::wait_until("something is due", || {
+        booted.done(&once);
+        Some(place.cancels()).filter(|cancels| *cancels > 0)
+    });
+    booted.done(&["systemctl", "start", "calloff.service"]);
+    place.wait_until("another is cancelled", |place| place.cancels() > sent);
+    assert_eq!(place.token_calls(), 1, "both have the user, the record and the token");
+}
+
+#[test]
+fn what_the_daemon_does_not_need_is_refused() {
+    let place = place();
+    let Some(machine) = machine(&place) else { return };
+    let unit = units::text("calloff.service");
+    let lines = unit.lines().filter(|line| {
+        !["Type=", "ExecStart=", "ExecReload=", "WatchdogSec=", "Restart="]
+            .iter()
+            .any(|key| line.starts_with(key))
+    });
+    let probe = lines.collect::<Vec<_>>().join("\n").replace(
+        "[Service]",
+        "[Service]\nType=oneshot\nExecStart=/bin/sh /etc/calloff/probe.sh\nStandardOutput=truncate:/run/probe",
+    );
+    machine.write("/etc/systemd/system/probe.service", probe);
+    machine.write("/etc/calloff/probe.sh", PROBE);
+    let booted = machine.boot();
+    booted.done(&["systemctl", "start", "probe.service"]);
+    insta::assert_snapshot!(booted.done(&["cat", "/run/probe"]), @r"
+    user=calloff
+    no_new_privileges=1
+    seccomp=2
+    capabilities=0000000000000000
+    read_home=refused
+    write_state=allowed
+    write_configuration=refused
+    write_program=refused
+    unshare=refused
+    chown=refused
+    nice_down=refused
+    batch=refused
+    read_secret_at_its_source=refused
+    read_secret_as_handed_over=allowed
+    ");
+}
