@@ -117,6 +117,11 @@ impl Booted {
         text(&output.stdout)
     }
 
+    /// Every file that was put or written on it, save those below /run and /tmp.
+    pub(crate) fn files(&self) -> Vec<String> {
+        self.machine.as_ref().expect("it is on").files()
+    }
+
     /// A property of a unit.
     pub(crate) fn property(&self, unit: &str, property: &str) -> String {
         self.done(&["systemctl", "show", "--value", "--property", property, unit]).trim_end().to_owned()

@@ -1,4 +1,4 @@
-//! What packages are made of: the units, and the program inside their sandbox.
+//! What is packaged: the units, the program inside their sandbox, the Debian package.
 
 #![expect(clippy::unwrap_used, reason = "a helper that can't help fails its test")]
 
@@ -6,7 +6,9 @@
 #[expect(dead_code, unreachable_pub, reason = "other tests use the rest")]
 mod program;
 
+mod deb;
 mod machine;
 mod sandbox;
+mod setup;
 mod tools;
 mod units;

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use crate::machine::Machine;
-use crate::program::{Place, SECRET, TOKEN};
-use crate::{tools, units};
+use crate::program::Place;
+use crate::{setup, tools, units};
 
 /// What a process in the sandbox finds out, one line each.
 const PROBE: &str = r#"
@@ -27,42 +27,15 @@ try read_secret_at_its_source cat /etc/calloff/credentials/acme-client-secret
 try read_secret_as_handed_over cat "$CREDENTIALS_DIRECTORY/calloff_acme-client-secret"
 "#;
 
-/// The program does not tell systemd yet when it is ready and that it lives.
-const NOT_YET: &str = "[Service]\nType=exec\nWatchdogSec=0\n";
-
-/// A machine on which a package has been installed and set up, for an account at a simulated Zoho.
+/// A machine on which the program has been installed and set up, for an account at a simulated Zoho.
 fn machine(place: &Place) -> Option<Machine> {
     let machine = Machine::new()?;
     machine.copy(Path::new(env!("CARGO_BIN_EXE_calloff")), "/usr/bin/calloff");
     for unit in ["calloff.service", "calloff-once.service", "calloff-once.timer"] {
         machine.write(&format!("/etc/systemd/system/{unit}"), units::text(unit));
     }
-    machine.write("/etc/systemd/system/calloff.service.d/not-yet.conf", NOT_YET);
-    let url = place.zoho.url();
-    let settings = format!(
-        r#"state = "sqlite:/var/lib/calloff/calloff.db"
-timezone = "UTC"
-[accounts.acme]
-api_domain = "{url}"
-accounts_url = "{url}"
-client_id = "1000.CLIENT"
-client_secret = {{ credential = "acme-client-secret" }}
-refresh_token = {{ credential = "acme-refresh-token" }}
-"#
-    );
-    machine.write("/etc/calloff/calloff.toml", settings);
-    machine.write(
-        "/etc/calloff/jobs/often.toml",
-        "account = \"acme\"\nbackups = [\"42\"]\n[schedule]\nevery = \"1s\"\n",
-    );
-    machine.write("/etc/calloff/credentials/acme-client-secret", SECRET);
-    machine.write("/etc/calloff/credentials/acme-refresh-token", TOKEN);
-    tools::run(std::process::Command::new("chmod").arg("700").arg(machine.path("/etc/calloff/credentials")));
+    setup::write(&machine, "/etc/calloff", place);
     Some(machine)
-}
-
-fn place() -> Place {
-    Place::new("[[accounts.acme.backups]]\nid = \"42\"\n", "", &[])
 }
 
 /// What has come to the files that were put there.
@@ -72,7 +45,7 @@ fn written(machine: &Machine, before: &[String]) -> Vec<String> {
 
 #[test]
 fn the_daemon_cancels_inside_its_sandbox_and_writes_nowhere_but_into_its_state() {
-    let place = place();
+    let place = setup::place();
     let Some(machine) = machine(&place) else { return };
     let before = machine.files();
     let booted = machine.boot();
@@ -95,7 +68,7 @@ fn the_daemon_cancels_inside_its_sandbox_and_writes_nowhere_but_into_its_state()
 
 #[test]
 fn the_timer_has_done_what_is_due_and_the_daemon_goes_on_from_there() {
-    let place = place();
+    let place = setup::place();
     let Some(machine) = machine(&place) else { return };
     let booted = machine.boot();
     let once = ["systemctl", "start", "calloff-once.service"];
@@ -112,7 +85,7 @@ fn the_timer_has_done_what_is_due_and_the_daemon_goes_on_from_there() {
 
 #[test]
 fn what_the_daemon_does_not_need_is_refused() {
-    let place = place();
+    let place = setup::place();
     let Some(machine) = machine(&place) else { return };
     let unit = units::text("calloff.service");
     let lines = unit.lines().filter(|line| {

@@ -27,8 +27,9 @@ pub(crate) fn root() -> Option<()> {
     }
 }
 
+/// Says why a test tests nothing, which is a failure where everything has to be tested.
 #[expect(clippy::print_stderr, reason = "a test that tests nothing has to say so")]
-fn skip(reason: &str) -> Option<()> {
+pub(crate) fn skip(reason: &str) -> Option<()> {
     let all = std::env::var_os("CALLOFF_TEST_ALL").is_some_and(|value| value == "1");
     assert!(!all, "{reason}, and CALLOFF_TEST_ALL=1 lets no test be skipped");
     eprintln!("SKIPPED: {reason}");

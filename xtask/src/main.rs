@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use steps::{Step, run, run_with, succeeds};
 
+mod dist;
 mod steps;
 mod tools;
 
@@ -13,11 +14,12 @@ The project's own commands.
 
   cargo xtask test     everything a change must pass: formatting, lints, documentation, tests
   cargo xtask lint     formatting, lints and documentation only
+  cargo xtask dist     target/dist: the manual, completions, and the Debian package calloff.deb
 
-Beyond Rust and a C compiler, the tests of what is packaged need systemd, dpkg and lintian. As root on Debian or Ubuntu
-`test` installs what is missing. Those that boot a systemd of their own, in namespaces, take root. As root and in CI
-nothing is skipped; for anybody else the tests that lack something say so and are skipped. CALLOFF_TEST_ALL=1 or 0 says
-otherwise.
+Beyond Rust and a C compiler, the tests of what is packaged need systemd, dpkg, lintian and cargo-deb. `test` installs what
+is missing: the former as root where there is apt-get, cargo-deb by cargo. Tests that boot a systemd of their own, in
+namespaces, take root. As root and in CI nothing is skipped; for anybody else tests that lack something are skipped.
+CALLOFF_TEST_ALL=1 or 0 says otherwise.
 ";
 
 const LINT: &[Step] = &[
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
     let done = match asked.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["test"] => run(LINT) && tools::install() && test(),
         ["lint"] => run(LINT),
+        ["dist"] => dist::dist().is_some(),
         _ => {
             say(HELP);
             return ExitCode::from(64);
@@ -60,9 +63,12 @@ fn main() -> ExitCode {
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// The package is made first, as there are tests of it.
 fn test() -> bool {
+    let Some(package) = dist::dist() else { return false };
     let steps = if succeeds(&["cargo", "nextest", "--version"]) { NEXTEST } else { CARGO_TEST };
-    run_with(steps, &tools::environment())
+    let package = package.to_string_lossy();
+    run_with(steps, &[tools::environment(), vec![("CALLOFF_DEB", &package)]].concat())
 }
 
 #[expect(clippy::print_stderr, reason = "this is a tool for people at a terminal")]

@@ -1,5 +1,6 @@
 //! Commands that are run one after the other, until one fails.
 
+use std::env;
 use std::process::Command;
 
 use crate::say;
@@ -26,6 +27,13 @@ pub(crate) fn step(name: &str, command: &mut Command) -> bool {
     let words = [command.get_program()].into_iter().chain(command.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
     say(&format!("── {name}: {}", words.join(" ")));
+    // Cargo has told xtask about xtask. Build scripts that look at that would run anew, each time from here and there.
+    for (variable, _) in env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name == "CARGO_MANIFEST_DIR" || name == "CARGO_MANIFEST_PATH" || name.starts_with("CARGO_PKG_") {
+            command.env_remove(variable);
+        }
+    }
     match command.status() {
         Ok(status) if status.success() => true,
         Ok(status) => {

@@ -1,0 +1,44 @@
+//! What an administrator writes: an account at a simulated Zoho, its secrets, and a job.
+
+use std::process::Command;
+
+use crate::machine::Machine;
+use crate::program::{Place, SECRET, TOKEN};
+use crate::tools;
+
+const JOB: &str = "account = \"acme\"\nbackups = [\"42\"]\n[schedule]\nevery = \"1s\"\n";
+
+/// The program does not tell systemd yet when it is ready and that it lives.
+const NOT_YET: &str = "[Service]\nType=exec\nWatchdogSec=0\n";
+
+/// A Zoho with one backup.
+pub(crate) fn place() -> Place {
+    Place::new("[[accounts.acme.backups]]\nid = \"42\"\n", "", &[])
+}
+
+/// Writes all of it into a folder of a machine, which systemd reads when it is in /etc/calloff.
+pub(crate) fn write(machine: &Machine, folder: &str, place: &Place) {
+    let url = place.zoho.url();
+    let settings = format!(
+        r#"state = "sqlite:/var/lib/calloff/calloff.db"
+timezone = "UTC"
+[accounts.acme]
+api_domain = "{url}"
+accounts_url = "{url}"
+client_id = "1000.CLIENT"
+client_secret = {{ credential = "acme-client-secret" }}
+refresh_token = {{ credential = "acme-refresh-token" }}
+"#
+    );
+    let files = [
+        ("calloff.toml", settings.as_str()),
+        ("jobs/often.toml", JOB),
+        ("credentials/acme-client-secret", SECRET),
+        ("credentials/acme-refresh-token", TOKEN),
+    ];
+    for (name, contents) in files {
+        machine.write(&format!("{folder}/{name}"), contents);
+    }
+    tools::run(Command::new("chmod").arg("700").arg(machine.path(&format!("{folder}/credentials"))));
+    machine.write("/etc/systemd/system/calloff.service.d/not-yet.conf", NOT_YET);
+}
