@@ -60,6 +60,7 @@ fn everything_is_where_debian_expects_it() {
     let contents = String::from_utf8(output.stdout).unwrap();
     for (mode, path) in [
         ("-rwxr-xr-x", "usr/bin/calloff"),
+        ("-rwxr-xr-x", "usr/sbin/calloffctl"),
         ("-rw-r--r--", "usr/lib/systemd/system/calloff.service"),
         ("-rw-r--r--", "usr/lib/systemd/system/calloff-once.service"),
         ("-rw-r--r--", "usr/lib/systemd/system/calloff-once.timer"),
@@ -82,7 +83,7 @@ fn everything_is_where_debian_expects_it() {
 
 #[test]
 fn an_installed_package_waits_to_be_set_up_then_works_and_leaves_nothing_behind() {
-    let Some(package) = package() else { return };
+    let (Some(package), Some(())) = (package(), tools::all(&["dpkg", "dbus-daemon"])) else { return };
     let place = setup::place();
     let Some(machine) = Machine::new() else { return };
     machine.copy(&package, PACKAGE);
@@ -115,6 +116,15 @@ fn an_installed_package_waits_to_be_set_up_then_works_and_leaves_nothing_behind(
     assert_ne!(booted.property("calloff.service", "MainPID"), process, "the new program is at work");
     let settings = booted.done(&["cat", "/etc/calloff/calloff.toml"]);
     assert!(settings.contains("[accounts.acme]"), "{settings}");
+
+    // By hand, as the service: with its secrets, and nothing that it can't use is left in its folder.
+    booted.done(&["systemctl", "start", "dbus.service"]);
+    let by_hand = booted.done(&["calloffctl", "trigger", "often", "--json"]);
+    assert!(by_hand.contains("\"trigger\":\"manual\""), "{by_hand}");
+    assert_eq!(booted.run(&["calloffctl", "trigger", "oftn"]).status.code(), Some(64), "its exit code");
+    let owners = booted.done(&["find", "/var/lib/private/calloff", "-printf", "%U\n"]);
+    assert!(owners.lines().all(|owner| owner != "0"), "{owners}");
+    assert_eq!(place.token_calls(), 1, "the token is the service's");
 
     // Removed: it is stopped, what is the administrator's stays. Purged: only the job file does.
     booted.done(&["dpkg", "--remove", "calloff"]);

@@ -16,8 +16,8 @@ The project's own commands.
   cargo xtask lint     formatting, lints and documentation only
   cargo xtask dist     target/dist: the manual, completions, and the Debian package calloff.deb
 
-Beyond Rust and a C compiler, the tests of what is packaged need systemd, dpkg, lintian and cargo-deb. `test` installs what
-is missing: the former as root where there is apt-get, cargo-deb by cargo. Tests that boot a systemd of their own, in
+Beyond Rust and a C compiler, the tests of what is packaged need systemd, D-Bus, dpkg, lintian and cargo-deb. `test` installs
+what is missing: the former as root where there is apt-get, cargo-deb by cargo. Tests that boot a systemd of their own, in
 namespaces, take root. As root and in CI nothing is skipped; for anybody else tests that lack something are skipped.
 CALLOFF_TEST_ALL=1 or 0 says otherwise.
 ";

@@ -10,6 +10,7 @@ use crate::steps::{step, succeeds};
 /// Programs, and Debian's packages that have them.
 const SYSTEM: &[(&str, &str)] = &[
     ("systemd-analyze", "systemd"),
+    ("dbus-daemon", "dbus"),
     ("nsenter", "util-linux"),
     ("dpkg-deb", "dpkg"),
     ("lintian", "lintian"),
