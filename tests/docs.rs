@@ -17,6 +17,10 @@ fn every_example_passes_check() {
     let mut checked = 0;
     for entry in std::fs::read_dir(root().join("examples")).unwrap() {
         let config = entry.unwrap().path().join("calloff.toml");
+        if !config.exists() {
+            // tests/examples.rs looks at what goes with other programs.
+            continue;
+        }
         let report = files::check(std::slice::from_ref(&config), None, SystemClock.now());
         // That clocks change is no fault of an example.
         let found: Vec<_> =

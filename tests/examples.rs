@@ -1,0 +1,175 @@
+//! The set-ups in examples/ that belong to other programs: what they say to Calloff, it understands.
+
+#![allow(clippy::unwrap_used, reason = "a check that can't be made fails its test")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::program::{Done, Place};
+use yaml_rust2::{Yaml, YamlLoader};
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+}
+
+/// The documents of a YAML file.
+fn yaml(name: &str) -> Vec<Yaml> {
+    let text = std::fs::read_to_string(example(name)).unwrap();
+    YamlLoader::load_from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn string(value: &Yaml) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value:?} is no string"))
+}
+
+fn strings(values: &Yaml) -> Vec<&str> {
+    values.as_vec().unwrap_or_else(|| panic!("{values:?} is no list")).iter().map(string).collect()
+}
+
+fn calloff(folder: &Path, args: &[&str]) -> Done {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_calloff"));
+    command.current_dir(folder).args(args).env_remove("CALLOFF_CONFIG").env_remove("CALLOFF_LOG");
+    Done::from(command.output().unwrap())
+}
+
+/// Writes a `ConfigMap` as a kubelet does: the files are links into a folder that is exchanged as a whole.
+fn mount(map: &Yaml, folder: &Path) {
+    let revision = folder.join("..2026_11_24_12_00_00.1");
+    std::fs::create_dir_all(&revision).unwrap();
+    std::os::unix::fs::symlink(revision.file_name().unwrap(), folder.join("..data")).unwrap();
+    for (name, text) in map["data"].as_hash().unwrap() {
+        std::fs::write(revision.join(string(name)), string(text)).unwrap();
+        std::os::unix::fs::symlink(format!("..data/{}", string(name)), folder.join(string(name))).unwrap();
+    }
+}
+
+#[test]
+fn the_config_maps_are_valid_where_the_pod_mounts_them() {
+    let [settings, jobs] = yaml("kubernetes/config.yaml").try_into().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    mount(&settings, folder.path());
+    mount(&jobs, &folder.path().join("jobs"));
+    let done = calloff(folder.path(), &["--config", "calloff.toml", "check"]);
+    assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{}", done.stderr);
+    assert!(done.stderr.contains("1 valid job read"), "{}", done.stderr);
+}
+
+#[test]
+fn the_pod_mounts_what_there_is_and_may_do_nothing_else() {
+    let config = yaml("kubernetes/config.yaml");
+    let [claim, cron] = yaml("kubernetes/cronjob.yaml").try_into().unwrap();
+    let pod = &cron["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let maps: Vec<&str> = config.iter().map(|map| string(&map["metadata"]["name"])).collect();
+    let volumes = pod["volumes"].as_vec().unwrap();
+    let mounted: Vec<&str> =
+        volumes.iter().filter_map(|volume| volume["configMap"]["name"].as_str()).collect();
+    assert_eq!(mounted, maps);
+    let claimed = volumes.iter().find_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str());
+    assert_eq!(claimed, claim["metadata"]["name"].as_str());
+
+    let mounts = container["volumeMounts"].as_vec().unwrap();
+    let at = |volume: &str| {
+        let mount = mounts.iter().find(|mount| mount["name"].as_str() == Some(volume)).unwrap();
+        string(&mount["mountPath"])
+    };
+    assert_eq!(mounts.len(), volumes.len());
+    let settings = string(&config[0]["data"]["calloff.toml"]);
+    assert!(settings.contains(&format!("state = \"sqlite:{}/", at("state"))), "{settings}");
+    assert_eq!(at("jobs"), format!("{}/jobs", at("config")));
+    let credentials = &container["env"][0];
+    assert_eq!(credentials["name"].as_str(), Some("CREDENTIALS_DIRECTORY"));
+    assert_eq!(credentials["value"].as_str(), Some(at("credentials")));
+
+    assert_eq!(pod["securityContext"]["runAsNonRoot"].as_bool(), Some(true));
+    let rights = &container["securityContext"];
+    assert_eq!(rights["readOnlyRootFilesystem"].as_bool(), Some(true));
+    assert_eq!(rights["allowPrivilegeEscalation"].as_bool(), Some(false));
+    assert_eq!(strings(&rights["capabilities"]["drop"]), ["ALL"]);
+}
+
+#[test]
+fn what_the_pod_runs_works() {
+    let [_, cron] = yaml("kubernetes/cronjob.yaml").try_into().unwrap();
+    let container = &cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+    let place = Place::new(
+        "[[accounts.acme.backups]]\nid = \"42\"\n",
+        "",
+        &[("often", "backups = [\"current\"]\n[schedule]\nevery = \"10m\"\n")],
+    );
+    let args: Vec<&str> = strings(&container["args"])
+        .into_iter()
+        .map(|arg| if arg == "/etc/calloff/calloff.toml" { "calloff.toml" } else { arg })
+        .collect();
+    let done = place.run(&args);
+    assert_eq!((done.code, done.stdout.as_str()), (0, ""), "the first run on a fresh state: {}", done.stderr);
+
+    // What the README says of a pod without a volume.
+    let readme = std::fs::read_to_string(example("kubernetes/README.md")).unwrap();
+    let without = "once --json --since 10m";
+    assert!(readme.contains(&format!("`{without}`")));
+    std::fs::remove_dir_all(place.path("state")).unwrap();
+    let done = place.run(&without.split(' ').collect::<Vec<_>>());
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.json().iter().any(|run| run["state"] == "succeeded"), "{}", done.stdout);
+}
+
+#[test]
+fn the_workflow_runs_what_calloff_understands() {
+    let workflow = &yaml("ci/calloff.yml")[0];
+    let steps = workflow["jobs"]["check"]["steps"].as_vec().unwrap();
+    let commands: Vec<&str> =
+        steps.iter().filter_map(|step| step["run"].as_str()?.strip_prefix("calloff ")).collect();
+    assert_eq!(commands.len(), 2);
+    for command in commands {
+        let args: Vec<&str> = command.split_whitespace().take_while(|word| *word != ">>").collect();
+        let done = calloff(&example("many-accounts"), &args);
+        assert_eq!(done.code, 0, "{command}: {}", done.stderr);
+    }
+
+    let wrong = tempfile::tempdir().unwrap();
+    std::fs::write(wrong.path().join("calloff.toml"), "zone = \"UTC\"\n").unwrap();
+    let done = calloff(wrong.path(), &["--config", "calloff.toml", "check", "--format", "github"]);
+    assert_eq!(done.code, 78);
+    assert!(done.stdout.starts_with("::error file=calloff.toml,line=1"), "{}", done.stdout);
+}
+
+#[test]
+fn the_role_copies_valid_files_and_tells_handlers_that_exist() {
+    let role = "ansible/roles/calloff";
+    let tasks = &yaml(&format!("{role}/tasks/main.yml"))[0];
+    let handlers = &yaml(&format!("{role}/handlers/main.yml"))[0];
+    let names: Vec<&str> =
+        handlers.as_vec().unwrap().iter().map(|handler| string(&handler["name"])).collect();
+    let mut checked = false;
+    for task in tasks.as_vec().unwrap() {
+        if let Some(handler) = task["notify"].as_str() {
+            assert!(names.contains(&handler), "no handler `{handler}`");
+        }
+        let command = &task["ansible.builtin.command"]["argv"];
+        if command[0].as_str() == Some("calloff") {
+            let place = example("ansible/files/calloff.toml");
+            let args: Vec<&str> = strings(command)
+                .into_iter()
+                .skip(1)
+                .map(|arg| if arg.ends_with("calloff.toml") { place.to_str().unwrap() } else { arg })
+                .collect();
+            let done = calloff(&example(""), &args);
+            assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{}", done.stderr);
+            checked = true;
+        }
+    }
+    assert!(checked, "the role checks what it has copied");
+
+    let settings = std::fs::read_to_string(example("ansible/files/calloff.toml")).unwrap();
+    let play = &yaml("ansible/playbook.yml")[0][0]["roles"][0]["vars"];
+    let defaults = &yaml(&format!("{role}/defaults/main.yml"))[0];
+    for (secret, _) in play["calloff_credentials"].as_hash().unwrap() {
+        assert!(settings.contains(&format!("credential = \"{}\"", string(secret))), "{secret:?} is not used");
+    }
+    for (variable, _) in play.as_hash().unwrap() {
+        assert!(!defaults[string(variable)].is_badvalue(), "{variable:?} is no variable of the role");
+    }
+}
