@@ -1,4 +1,4 @@
-//! What is packaged: the units, the program inside their sandbox, the Debian package.
+//! What is packaged: the units, the program inside their sandbox, the Debian package, the container.
 
 #![expect(clippy::unwrap_used, reason = "a helper that can't help fails its test")]
 
@@ -6,6 +6,7 @@
 #[expect(dead_code, unreachable_pub, reason = "other tests use the rest")]
 mod program;
 
+mod container;
 mod deb;
 mod machine;
 mod sandbox;

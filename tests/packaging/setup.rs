@@ -6,7 +6,8 @@ use crate::machine::Machine;
 use crate::program::{Place, SECRET, TOKEN};
 use crate::tools;
 
-const JOB: &str = "account = \"acme\"\nbackups = [\"42\"]\n[schedule]\nevery = \"1s\"\n";
+/// A job that is due every second.
+pub(crate) const JOB: &str = "account = \"acme\"\nbackups = [\"42\"]\n[schedule]\nevery = \"1s\"\n";
 
 /// The program does not tell systemd yet when it is ready and that it lives.
 const NOT_YET: &str = "[Service]\nType=exec\nWatchdogSec=0\n";
@@ -16,12 +17,12 @@ pub(crate) fn place() -> Place {
     Place::new("[[accounts.acme.backups]]\nid = \"42\"\n", "", &[])
 }
 
-/// Writes all of it into a folder of a machine, which systemd reads when it is in /etc/calloff.
-pub(crate) fn write(machine: &Machine, folder: &str, place: &Place) {
+/// Its calloff.toml.
+pub(crate) fn settings(place: &Place) -> String {
     let url = place.zoho.url();
-    let settings = format!(
+    format!(
         r#"state = "sqlite:/var/lib/calloff/calloff.db"
-timezone = "UTC"
+timezone = "Europe/Berlin"
 [accounts.acme]
 api_domain = "{url}"
 accounts_url = "{url}"
@@ -29,7 +30,12 @@ client_id = "1000.CLIENT"
 client_secret = {{ credential = "acme-client-secret" }}
 refresh_token = {{ credential = "acme-refresh-token" }}
 "#
-    );
+    )
+}
+
+/// Writes all of it into a folder of a machine, which systemd reads when it is in /etc/calloff.
+pub(crate) fn write(machine: &Machine, folder: &str, place: &Place) {
+    let settings = settings(place);
     let files = [
         ("calloff.toml", settings.as_str()),
         ("jobs/often.toml", JOB),
