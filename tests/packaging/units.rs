@@ -45,6 +45,15 @@ fn systemd_has_nothing_to_say_about_the_units() {
     );
 }
 
+#[test]
+fn nor_about_those_that_pull_from_git() {
+    let Some(()) = tools::all(&["systemd-analyze", "git"]) else { return };
+    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "examples/single-host/systemd"].iter().collect();
+    let units = ["calloff-pull.service", "calloff-pull.timer"].map(|name| folder.join(name));
+    let output = tools::run(Command::new("systemd-analyze").args(["verify", "--man=no"]).args(units));
+    assert_eq!(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()), "");
+}
+
 #[rstest]
 fn a_service_exposes_little(#[values("calloff.service", "calloff-once.service")] unit: &str) {
     let Some(()) = tools::all(&["systemd-analyze"]) else { return };
