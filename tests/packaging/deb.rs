@@ -50,7 +50,8 @@ fn the_settings_that_come_with_it_are_valid() {
 fn lintian_has_nothing_to_say_about_the_package() {
     let (Some(package), Some(())) = (package(), tools::all(&["lintian"])) else { return };
     let output = Command::new("lintian").args(["--allow-root", "--info"]).arg(package).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && said.is_empty(), "{said}");
 }
 
 #[test]

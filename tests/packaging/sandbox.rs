@@ -67,6 +67,48 @@ fn the_daemon_cancels_inside_its_sandbox_and_writes_nowhere_but_into_its_state()
 }
 
 #[test]
+fn a_reload_is_answered_with_its_verdict() {
+    let place = setup::place();
+    let Some(machine) = machine(&place) else { return };
+    let booted = machine.boot();
+    booted.done(&["systemctl", "start", "calloff.service"]);
+    let status = || booted.property("calloff.service", "StatusText");
+    assert!(status().starts_with("1 job;"), "{}", status());
+
+    booted.done(&["cp", "/etc/calloff/jobs/often.toml", "/etc/calloff/jobs/another.toml"]);
+    booted.done(&["systemctl", "reload", "calloff.service"]);
+    assert!(status().starts_with("2 jobs;"), "{}", status());
+
+    booted.done(&["sh", "-c", "echo wrong > /etc/calloff/jobs/wrong.toml"]);
+    assert!(!booted.run(&["systemctl", "reload", "calloff.service"]).status.success());
+    let by_hand = booted.run(&["calloff", "--config", "/etc/calloff/calloff.toml", "reload"]);
+    assert_eq!(by_hand.status.code(), Some(78), "root finds the socket without the service's environment");
+    assert_eq!(booted.property("calloff.service", "ActiveState"), "active");
+    assert!(status().contains("wrong.toml"), "{}", status());
+}
+
+#[test]
+fn a_daemon_that_hangs_is_started_again() {
+    let place = setup::place();
+    let Some(machine) = machine(&place) else { return };
+    machine.write(
+        "/etc/systemd/system/calloff.service.d/soon.conf",
+        "[Service]\nWatchdogSec=3s\nRestartSec=0\n",
+    );
+    let booted = machine.boot();
+    booted.done(&["systemctl", "start", "calloff.service"]);
+    place.wait_until("a backup is cancelled", |place| place.cancels() > 0);
+    let process = booted.property("calloff.service", "MainPID");
+    booted.done(&["kill", "-STOP", &process]);
+    tools::wait_until("it is started again", || {
+        (booted.property("calloff.service", "NRestarts") == "1").then_some(())
+    });
+    let sent = place.cancels();
+    place.wait_until("it cancels again", |place| place.cancels() > sent);
+    assert_ne!(booted.property("calloff.service", "MainPID"), process);
+}
+
+#[test]
 fn the_timer_has_done_what_is_due_and_the_daemon_goes_on_from_there() {
     let place = setup::place();
     let Some(machine) = machine(&place) else { return };

@@ -9,9 +9,6 @@ use crate::tools;
 /// A job that is due every second.
 pub(crate) const JOB: &str = "account = \"acme\"\nbackups = [\"42\"]\n[schedule]\nevery = \"1s\"\n";
 
-/// The program does not tell systemd yet when it is ready and that it lives.
-const NOT_YET: &str = "[Service]\nType=exec\nWatchdogSec=0\n";
-
 /// A Zoho with one backup.
 pub(crate) fn place() -> Place {
     Place::new("[[accounts.acme.backups]]\nid = \"42\"\n", "", &[])
@@ -46,5 +43,4 @@ pub(crate) fn write(machine: &Machine, folder: &str, place: &Place) {
         machine.write(&format!("{folder}/{name}"), contents);
     }
     tools::run(Command::new("chmod").arg("700").arg(machine.path(&format!("{folder}/credentials"))));
-    machine.write("/etc/systemd/system/calloff.service.d/not-yet.conf", NOT_YET);
 }
