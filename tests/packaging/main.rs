@@ -9,6 +9,7 @@ mod program;
 mod container;
 mod deb;
 mod machine;
+mod pull;
 mod sandbox;
 mod setup;
 mod tools;

@@ -28,7 +28,7 @@ try read_secret_as_handed_over cat "$CREDENTIALS_DIRECTORY/calloff_acme-client-s
 "#;
 
 /// A machine on which the program has been installed and set up, for an account at a simulated Zoho.
-fn machine(place: &Place) -> Option<Machine> {
+pub(crate) fn machine(place: &Place) -> Option<Machine> {
     let machine = Machine::new()?;
     machine.copy(Path::new(env!("CARGO_BIN_EXE_calloff")), "/usr/bin/calloff");
     for unit in ["calloff.service", "calloff-once.service", "calloff-once.timer"] {

@@ -11,6 +11,7 @@ use crate::steps::{step, succeeds};
 const SYSTEM: &[(&str, &str)] = &[
     ("systemd-analyze", "systemd"),
     ("dbus-daemon", "dbus"),
+    ("git", "git"),
     ("nsenter", "util-linux"),
     ("dpkg-deb", "dpkg"),
     ("lintian", "lintian"),

@@ -1,0 +1,49 @@
+//! A configuration that follows a git repository, by the units and the words of examples/single-host.
+
+use crate::machine::Booted;
+use crate::{sandbox, setup, tools};
+
+const ORIGIN: &str = "/srv/calloff-config.git";
+const DESK: &str = "/srv/desk";
+
+fn example(name: &str) -> String {
+    let path = format!("{}/examples/single-host/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Commits what a command does to a clone of the repository, and pushes it.
+fn push(booted: &Booted, command: &str) {
+    let commit = "git add -A && git -c user.name=Ada -c user.email=ada@example.com commit -qm change";
+    booted.done(&["sh", "-ec", &format!("cd {DESK}; {command}; {commit}; git push -q origin HEAD:main")]);
+}
+
+#[test]
+fn what_is_pushed_comes_into_force_or_fails_the_pull() {
+    let Some(()) = tools::all(&["git"]) else { return };
+    let place = setup::place();
+    let Some(machine) = sandbox::machine(&place) else { return };
+    for unit in ["calloff-pull.service", "calloff-pull.timer"] {
+        machine.write(&format!("/etc/systemd/system/{unit}"), example(&format!("systemd/{unit}")));
+    }
+    let booted = machine.boot();
+    booted.done(&["git", "init", "-q", "--bare", "-b", "main", ORIGIN]);
+    booted.done(&["sh", "-ec", &format!("git clone -q {ORIGIN} {DESK} 2> /dev/null")]);
+    push(&booted, "cp -r /etc/calloff/calloff.toml /etc/calloff/jobs .");
+
+    let readme = example("README.md");
+    let (_, setting_up) = readme.split_once("cd /etc/calloff\n").expect("it says how to set it up");
+    let (setting_up, _) = setting_up.split_once("cp /usr/share").expect("and then how to install the units");
+    let setting_up = setting_up.replace("https://git.example.com/ops/calloff-config.git", ORIGIN);
+    booted.done(&["sh", "-ec", &format!("cd /etc/calloff; {setting_up}")]);
+    booted.done(&["test", "-e", "/etc/calloff/credentials/acme-client-secret"]);
+
+    booted.done(&["systemctl", "start", "calloff.service"]);
+    push(&booted, "cp jobs/often.toml jobs/another.toml");
+    booted.done(&["systemctl", "start", "calloff-pull.service"]);
+    let status = || booted.property("calloff.service", "StatusText");
+    assert!(status().starts_with("2 jobs;"), "{}", status());
+
+    push(&booted, "echo wrong > jobs/wrong.toml");
+    assert!(!booted.run(&["systemctl", "start", "calloff-pull.service"]).status.success());
+    assert!(status().starts_with("2 jobs;") && status().contains("wrong.toml"), "{}", status());
+}
