@@ -55,18 +55,20 @@ fn states<'a>(told: &Told<'a>) -> Vec<NotifyState<'a>> {
     }
 }
 
-/// How the daemon is, in a line.
+/// How the daemon is, in a line. `is_busy` is whether something is under way.
 #[must_use]
 pub fn status(
     jobs: usize,
     quarantined: usize,
     next: Option<(Timestamp, &str)>,
+    is_busy: bool,
     refusal: Option<&str>,
 ) -> String {
     let in_force = format!("{jobs} {}", if jobs == 1 { "job" } else { "jobs" });
     let not_in_force = (quarantined > 0).then(|| format!("{quarantined} more not in force"));
     let next = match next {
         Some((at, job)) => format!("next: {job} at {}", at.strftime("%Y-%m-%d %H:%M:%SZ")),
+        None if is_busy => "at work".to_owned(),
         None => "nothing is due".to_owned(),
     };
     let refusal = refusal.map(|refusal| format!("changed files are not in force: {refusal}"));
@@ -83,9 +85,10 @@ mod tests {
     #[test]
     fn a_status_says_what_a_person_wants_to_know_first() {
         let at = "2026-11-27T16:30:00Z".parse().unwrap();
-        assert_eq!(status(1, 0, None, None), "1 job; nothing is due");
+        assert_eq!(status(1, 0, None, false, None), "1 job; nothing is due");
+        assert_eq!(status(1, 0, None, true, None), "1 job; at work");
         assert_eq!(
-            status(12, 2, Some((at, "eu/freeze")), Some("jobs/a.toml:7:1: E012: no\nsuch key")),
+            status(12, 2, Some((at, "eu/freeze")), true, Some("jobs/a.toml:7:1: E012: no\nsuch key")),
             "12 jobs; 2 more not in force; next: eu/freeze at 2026-11-27 16:30:00Z; \
              changed files are not in force: jobs/a.toml:7:1: E012: no such key"
         );

@@ -55,5 +55,6 @@ pub async fn announce(
 
 fn status(report: &Report, pulse: &Pulse) -> String {
     let next = pulse.next.as_ref().map(|(at, job)| (*at, job.as_str()));
-    systemd::status(report.in_force.jobs.len(), report.quarantined.len(), next, report.why().as_deref())
+    let (jobs, quarantined) = (report.in_force.jobs.len(), report.quarantined.len());
+    systemd::status(jobs, quarantined, next, pulse.under_way > 0, report.why().as_deref())
 }
