@@ -161,12 +161,39 @@ fn a_start_does_without_what_is_wrong_and_takes_it_once_it_is_mended() {
     let rows = place.run(&["status", "--json"]).json();
     assert_eq!(rows[0]["account"], Value::Null);
     assert!(rows[0]["reason"].as_str().unwrap().starts_with("jobs/eu/bad.toml:"), "{}", rows[0]);
-    assert_eq!(told(&place)["health"]["state"], "degraded");
+    let told = told(&place);
+    assert_eq!(told["health"]["reasons"], serde_json::json!(["1 job is not in force since the start"]));
+    // Nothing has changed: there is nothing to refuse.
+    assert_eq!(told["reload"]["verdict"], "accepted");
+    assert!(daemon.events("reload.rejected").is_empty());
 
     place.write("jobs/eu/bad.toml", &job(LATER));
     daemon.wait_for(&place, "reload.accepted", 1);
     assert_eq!(states(&place), [pair("eu/bad", "armed"), pair("good", "armed")]);
-    assert_eq!(told(&place)["health"]["state"], "ok");
+    assert_eq!(self::told(&place)["health"]["state"], "ok");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_folder_that_is_put_in_the_place_of_another_is_watched() {
+    let place = place(&[("a", LATER)]);
+    let daemon = Daemon::start(&place);
+    let other = |year: &str| {
+        std::fs::create_dir_all(place.path("other")).unwrap();
+        std::fs::write(place.path("other/a.toml"), job(&LATER.replace("2090", year))).unwrap();
+        std::fs::rename(place.path("jobs"), place.path(&format!("old-{year}"))).unwrap();
+        std::fs::rename(place.path("other"), place.path("jobs")).unwrap();
+    };
+    other("2091");
+    let mut accepted = 1;
+    daemon.wait_for(&place, "reload.accepted", accepted);
+    // What is written into the new folder is told by the file system, too.
+    let is_told = (2092..2102).any(|year| {
+        place.write("jobs/a.toml", &job(&LATER.replace("2090", &year.to_string())));
+        accepted += 1;
+        daemon.wait_for(&place, "reload.accepted", accepted)["by"] == "change"
+    });
+    assert!(is_told);
     assert_eq!(daemon.stop(), Some(0));
 }
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calloff::daemon::{
-    self, Engine, Handle, InForce, Readying, Reloader, Reloading, Report, Request, Runner, by_name, used,
+    self, Agenda, Beat, Engine, Handle, InForce, Readying, Reloader, Reloading, Report, Request, Runner,
+    by_name, used,
 };
 use calloff::files::Loader;
 use calloff_core::reload::{Cause, Refusal, Verdict};
@@ -339,6 +340,19 @@ async fn what_a_restart_is_needed_for_is_said_and_nothing_of_it_is_in_force() {
     assert_eq!(report.refusal, Some(Refusal::NeedsRestart(vec!["state"])));
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(live.end().await.len(), 0, "the old schedule is in force");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_beat_of_each_minute_has_files_looked_at() {
+    let stage = Stage::new(SCHEDULED, "");
+    let engine = Engine::new(stage.runner(), Agenda::default(), vec![], Duration::MAX, Duration::ZERO);
+    let handle = engine.handle();
+    let (queue, beats) = mpsc::channel(1);
+    let serving = tokio::spawn(engine.run(beats));
+    queue.send(Beat::Rescan).await.unwrap();
+    within_the_hour(handle.rescan.notified()).await;
+    stage.stop.cancel();
+    within_the_hour(serving).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -120,6 +120,8 @@ pub struct Reloader {
     store: Store,
     surroundings: Surroundings,
     in_force: Arc<InForce>,
+    /// What the files were at the start.
+    started_with: Scan,
     /// What the files were when they were last read, whatever became of that; `None` if another look is due in any case.
     seen: Option<Scan>,
     reports: watch::Sender<Report>,
@@ -180,6 +182,7 @@ impl Reloader {
             store: of.store,
             surroundings: of.surroundings,
             in_force: Arc::clone(&report.borrow().in_force),
+            started_with: of.seen,
             // What lacks nothing but a secret is tried again.
             seen: Some(of.seen).filter(|seen| seen.is_settled() && is_complete),
             reports,
@@ -208,6 +211,10 @@ impl Reloader {
                 Some(request) = requests.recv() => request,
                 () = self.engine.rescan.notified() => Request::by(Cause::Poll),
             };
+            // Of many hints one look comes, and what a person asks for is more than that.
+            while let (false, Ok(next)) = (request.by.is_person(), requests.try_recv()) {
+                request = next;
+            }
         }
     }
 
@@ -238,11 +245,13 @@ impl Reloader {
     async fn reload(&mut self, before: Scan, allow_empty: bool, by: Cause) -> Option<Report> {
         let Some((loaded, scan)) = self.read(before).await else {
             self.seen = None;
-            return self.news(Refusal::Unsteady, vec![], by);
+            return self.news(Refusal::Unsteady, vec![], before, by);
         };
         self.seen = Some(scan).filter(|scan| scan.is_settled());
-        if self.watcher.is_none() || self.loader().jobs() != self.watcher.as_ref().map(Watcher::jobs) {
-            self.watch();
+        if !self.is_watched() && self.watch() {
+            // What has changed before it was watched is found by the next look.
+            self.seen = None;
+            drop(self.hints.try_send(Request::by(Cause::Poll)));
         }
         let candidate = Candidate {
             settings: loaded.settings.as_ref(),
@@ -254,23 +263,28 @@ impl Reloader {
         let Loaded { settings, jobs, diagnostics, .. } = loaded;
         let Some(settings) = settings.filter(|_| judged.is_ok()) else {
             let refusal = judged.err().unwrap_or(Refusal::Errors(0));
-            return self.news(refusal, diagnostics, by);
+            return self.news(refusal, diagnostics, scan, by);
         };
         match self.set(settings, jobs).await {
             Ok(set) => self.accept(set, by).await,
             Err(refusal) => {
                 // The files need not change for this to come right.
                 self.seen = None;
-                self.news(refusal, vec![], by)
+                self.news(refusal, vec![], scan, by)
             }
         }
     }
 
     /// Says that files are refused, unless that has been said and nobody asked.
-    fn news(&self, refusal: Refusal, diagnostics: Vec<Diagnostic>, by: Cause) -> Option<Report> {
-        let last = self.reports.borrow();
-        let is_known = last.refusal.as_ref() == Some(&refusal) && *last.diagnostics == *diagnostics;
-        drop(last);
+    fn news(&self, refusal: Refusal, diagnostics: Vec<Diagnostic>, scan: Scan, by: Cause) -> Option<Report> {
+        let last = self.reports.borrow().clone();
+        let is_known = if let Some(known) = &last.refusal {
+            *known == refusal && *last.diagnostics == *diagnostics
+        } else {
+            // What the start has done without.
+            let is_the_same = diagnostics.is_empty() || *last.diagnostics == *diagnostics;
+            !last.is_well() && scan.is_same(self.started_with) && is_the_same
+        };
         (by.is_person() || !is_known).then(|| self.refused(refusal, diagnostics, by))
     }
 
@@ -384,13 +398,19 @@ impl Reloader {
         None
     }
 
-    fn watch(&mut self) {
+    fn is_watched(&self) -> bool {
+        let jobs = self.loader().jobs().map(Path::to_path_buf);
+        self.watcher.as_ref().zip(jobs).is_some_and(|(watcher, jobs)| watcher.watches(&jobs))
+    }
+
+    /// Has the file system tell of changes, and says whether it will.
+    fn watch(&mut self) -> bool {
         self.watcher = None;
         let (config, jobs) = {
             let loader = self.loader();
             (loader.config().to_owned(), loader.jobs().map(Path::to_path_buf))
         };
-        let Some(jobs) = jobs else { return };
+        let Some(jobs) = jobs else { return false };
         let hints = self.hints.clone();
         // Where a request waits already, it serves for this, too.
         match Watcher::start(&config, jobs, move || drop(hints.try_send(Request::by(Cause::Change)))) {
@@ -401,6 +421,7 @@ impl Reloader {
                 "changes of files are not told at once: it is looked for them once a minute"
             ),
         }
+        self.watcher.is_some()
     }
 
     fn loader(&self) -> std::sync::MutexGuard<'_, Loader> {

@@ -31,8 +31,13 @@ impl Stamp {
         }
     }
 
+    /// Whether both are of the same file or folder, changed or not.
+    pub(super) fn is_of_the_same_file(self, other: Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+
     /// Whether a file that bears this stamp at `now` bears another one after its next change.
-    pub(super) fn is_settled(&self, now: Timestamp) -> bool {
+    pub(super) fn is_settled(self, now: Timestamp) -> bool {
         let changed = self.modified.max(self.changed).0;
         Timestamp::from_second(changed).is_ok_and(|changed| now.duration_since(changed) > STEP)
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::stamp::Stamp;
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
@@ -12,7 +13,9 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 #[derive(Debug)]
 pub struct Watcher {
     jobs: PathBuf,
-    _watcher: RecommendedWatcher,
+    /// Which folder that was: another one may be put in its place.
+    folder: Option<Stamp>,
+    _tells: RecommendedWatcher,
 }
 
 impl Watcher {
@@ -37,15 +40,24 @@ impl Watcher {
         for folder in around.iter().filter(|folder| **folder != jobs) {
             watcher.watch(folder, RecursiveMode::NonRecursive)?;
         }
+        let folder = stamp(&jobs);
         watcher.watch(&jobs, RecursiveMode::Recursive)?;
-        Ok(Self { jobs, _watcher: watcher })
+        Ok(Self { jobs, folder, _tells: watcher })
     }
 
-    /// The folder of jobs that it watches.
+    /// Whether it watches the folder of jobs that is at this path now.
     #[must_use]
-    pub fn jobs(&self) -> &Path {
-        &self.jobs
+    pub fn watches(&self, jobs: &Path) -> bool {
+        let is_the_same = match (self.folder, stamp(jobs)) {
+            (Some(watched), Some(now)) => watched.is_of_the_same_file(now),
+            _ => false,
+        };
+        self.jobs == jobs && is_the_same
     }
+}
+
+fn stamp(folder: &Path) -> Option<Stamp> {
+    folder.metadata().ok().map(|metadata| Stamp::of(&metadata))
 }
 
 fn folder_of(path: &Path) -> PathBuf {
