@@ -21,7 +21,7 @@ pub enum Error {
         files: usize,
     },
     /// What is right was done, and the rest of the jobs was left out; why has been said.
-    #[error("not all files are in force, and {jobs} {} left out; the rest was done", if *jobs == 1 { "job was" } else { "jobs were" })]
+    #[error("something is wrong with the files, and {jobs} {} left out; the rest was done", if *jobs == 1 { "job was" } else { "jobs were" })]
     Quarantined {
         /// How many jobs.
         jobs: usize,
@@ -51,6 +51,12 @@ pub enum Error {
     /// There is no daemon to ask.
     #[error("no daemon answers: is `calloff run` running, with the same calloff.toml, and may you ask it?")]
     NoDaemon,
+    /// There is a daemon, and it does not answer.
+    #[error("the daemon does not answer: see its log, and whether it still fires (`calloff history`)")]
+    Silent,
+    /// What is asked of the daemon waits for the record.
+    #[error("the record takes no writes now; this is in line, and counts once it does")]
+    InLine,
     /// The daemon is about to end.
     #[error("the daemon is stopping")]
     Stopping,
@@ -95,6 +101,8 @@ impl Error {
             Self::Usage(_) => 64,
             Self::Store(_)
             | Self::NoDaemon
+            | Self::Silent
+            | Self::InLine
             | Self::Stopping
             | Self::Unrecorded
             | Self::TokenLost { .. }

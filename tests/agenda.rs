@@ -113,6 +113,17 @@ impl Played {
 }
 
 #[test]
+fn who_finds_the_schedule_moved_is_not_late_for_that() {
+    // Another process has loaded the edited file first: the record counts from a second before.
+    let mut agenda = Agenda::new([(job("a", 7, 0), at(1))], BTreeMap::new(), start());
+    let due = agenda.due(at(5), start());
+    assert_eq!(due.len(), 1, "an occurrence is due");
+    agenda.give_up(due[0].place, at(0), at(6));
+    let again = agenda.due(at(6), start());
+    assert!(again[0].decision.missed.is_none() && again[0].decision.run.is_some(), "{again:?}");
+}
+
+#[test]
 fn every_occurrence_is_dealt_with_once_by_the_file_that_was_in_force() {
     const END: i64 = 240;
     for seed in 0..2000 {

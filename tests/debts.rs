@@ -7,10 +7,11 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use calloff::daemon::{Paid, Runner};
+use calloff::daemon::{Duty, Paid, Runner};
 use calloff::store::{Role, Store};
 use calloff_core::config::Job;
 use calloff_core::ids::{BackupRef, RestoreId};
+use calloff_core::reload::{LeftOut, Quarantined};
 use calloff_core::restore::DebtState;
 use calloff_sim::Status;
 use jiff::SignedDuration;
@@ -51,6 +52,24 @@ async fn killed_in_its_cancel(stage: &Stage, job: &Arc<Job>) -> RestoreId {
     store.close().await;
     drop(store);
     stage.store.owed().await.unwrap()[0].restore_id
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_paid_while_a_job_is_left_out_that_may_hold_the_account() {
+    let stage = Stage::new(&weekly(""), WINDOW);
+    let job = job(&stage, "restore = {}");
+    stage.serve(std::slice::from_ref(&job), Duration::from_secs(30)).await;
+    assert_eq!(stage.store.owed().await.unwrap().len(), 1);
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    let runner = stage.runner_of(std::slice::from_ref(&job));
+    let pays = async |runner: &Runner| {
+        let duties = runner.duties().await.unwrap();
+        duties.iter().any(|(_, duty)| matches!(duty, Duty::Pay(_)))
+    };
+    let other = Quarantined { job: "other".parse().unwrap(), account: None, why: String::new() };
+    let left_out = LeftOut { jobs: vec![other], others: vec![] };
+    assert!(!pays(&Runner { left_out: Arc::new(left_out), ..runner.clone() }).await);
+    assert!(pays(&runner).await, "it is mended");
 }
 
 /// The schedule is there, or owed.

@@ -175,6 +175,59 @@ fn a_start_does_without_what_is_wrong_and_takes_it_once_it_is_mended() {
 }
 
 #[test]
+fn what_stands_for_no_job_is_said_to_be_wrong_too() {
+    let place = place(&[("good", LATER)]);
+    place.write("jobs/bad name.toml", &job(LATER));
+    let daemon = Daemon::start(&place);
+    let health = told(&place)["health"].clone();
+    assert_eq!(health["state"], "degraded");
+    assert!(health["reasons"][0].as_str().unwrap().contains("bad name.toml: E004"), "{health}");
+    std::fs::remove_file(place.path("jobs/bad name.toml")).unwrap();
+    daemon.wait_for(&place, "reload.accepted", 1);
+    assert_eq!(told(&place)["health"]["state"], "ok");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_start_with_a_broken_file_does_not_wait_for_a_record_that_takes_no_writes() {
+    let place = place(&[("good", LATER), ("other", LATER)]);
+    assert_eq!(Daemon::start(&place).stop(), Some(0));
+    place.write("jobs/other.toml", "nonsense");
+    let record = rusqlite::Connection::open(place.path("state/calloff.db")).unwrap();
+    record.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // It waits until the daemon works.
+    let daemon = Daemon::start(&place);
+    assert_eq!(states(&place), [pair("other", "quarantined"), pair("good", "armed")]);
+    drop(record);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn who_asks_after_a_change_is_told_of_it_whoever_was_first() {
+    let place = place(&[("a", LATER)]);
+    let daemon = Daemon::start(&place);
+    place.write("jobs/b.toml", &job(LATER));
+    let done = place.run(&["reload"]);
+    assert!(done.stdout.contains("(1 added, 0 changed, 0 removed)"), "{}", done.stdout);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_daemon_of_other_files_is_not_asked() {
+    let other = place(&[("a", LATER)]);
+    let place = place(&[("a", LATER)]);
+    let runtime = place.path("run");
+    let environment = [("RUNTIME_DIRECTORY", runtime.to_str().unwrap())];
+    let daemon = Daemon::start_with(&place, &["run"], &environment);
+    let asked = |place: &Place| {
+        let output = place.command(&["reload"]).envs(environment).output().unwrap();
+        output.status.code()
+    };
+    assert_eq!((asked(&place), asked(&other)), (Some(0), Some(69)));
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn a_folder_that_is_put_in_the_place_of_another_is_watched() {
     let place = place(&[("a", LATER)]);
     let daemon = Daemon::start(&place);

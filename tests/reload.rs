@@ -15,7 +15,11 @@ use calloff::daemon::{
     by_name, used,
 };
 use calloff::files::Loader;
-use calloff_core::reload::{Cause, Refusal, Verdict};
+use calloff::store::{Interrupted, Kept, Role, Store};
+use calloff_core::agenda::{self as rules, Entry};
+use calloff_core::config::Job;
+use calloff_core::ids::JobName;
+use calloff_core::reload::{Cause, LeftOut, Quarantined, Refusal, Verdict};
 use calloff_core::run::{Run, RunState};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
@@ -53,6 +57,11 @@ fn lay_out(stage: &Stage, settings: &str) {
 
 impl Live {
     async fn start(stage: Stage) -> Self {
+        Self::start_without(stage, LeftOut::default()).await
+    }
+
+    /// The same where a start has done without something.
+    async fn start_without(stage: Stage, left_out: LeftOut) -> Self {
         let now = stage.clock.now();
         let mut loader = Loader::new(stage.folder().join("calloff.toml"));
         let (read, seen) = loader.load(now);
@@ -67,7 +76,7 @@ impl Live {
         let (accounts, failures) = readying.ready(&used(&jobs), &BTreeMap::new());
         assert!(failures.is_empty(), "{failures:?}");
         let runner = Runner { accounts: Arc::new(accounts), jobs: by_name(&jobs), ..stage.runner() };
-        let agenda = daemon::agenda(&stage.store, &jobs, &[], now, now).await.unwrap();
+        let agenda = daemon::agenda(&stage.store, &jobs, &left_out, now, now).await.unwrap();
         let engine = Engine::new(runner.clone(), agenda, vec![], settings.keep, settings.grace);
         let handle = engine.handle();
         let in_force = InForce { settings, jobs, accounts: Arc::clone(&runner.accounts) };
@@ -77,7 +86,7 @@ impl Live {
             engine: handle.clone(),
             store: stage.store.clone(),
             surroundings,
-            report: Report::of_start(Arc::new(in_force), vec![], vec![], now),
+            report: Report::of_start(Arc::new(in_force), Arc::new(left_out), vec![], now),
             allow_empty: false,
             set_log_level: |_| (),
         });
@@ -340,6 +349,102 @@ async fn what_a_restart_is_needed_for_is_said_and_nothing_of_it_is_in_force() {
     assert_eq!(report.refusal, Some(Refusal::NeedsRestart(vec!["state"])));
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(live.end().await.len(), 0, "the old schedule is in force");
+}
+
+/// A run of this job that another process had begun when it was killed.
+async fn interrupted(stage: &Stage, job: &Arc<Job>) -> Vec<Interrupted> {
+    let mut runner = stage.runner_of(std::slice::from_ref(job));
+    let path = stage.store.folder().join("calloff.db");
+    runner.worker.store = Store::open(&path, Role::Command, stage.clock.now()).unwrap();
+    let (store, its_job) = (runner.worker.store.clone(), Arc::clone(job));
+    let task = tokio::spawn(async move { drop(runner.trigger(&its_job, None).await) });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    task.abort();
+    drop(task.await);
+    store.close().await;
+    drop(store);
+    let interrupted = stage.store.take_over().await.unwrap();
+    assert_eq!(interrupted.len(), 1);
+    interrupted
+}
+
+#[rstest::rstest]
+#[case("an account whose secret is not there", true, "")]
+#[case("a file that is wrong, before anything was settled", false, "when.status = [\"SCHEDULED\"]\n")]
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_run_waits_for_what_a_start_did_without(
+    #[case] what: &str,
+    #[case] is_account: bool,
+    #[case] when: &str,
+) {
+    let slow = "[accounts.acme]\nunlisted = \"SCHEDULED\"\nlatency = \"5s\"\n[[accounts.acme.backups]]\nid = \"1\"\n";
+    let stage = Stage::new(slow, "");
+    let text = format!("backups = [\"1\"]\nverify = false\n{when}schedule.at = \"2090-01-01T00:00:00Z\"\n");
+    let job = stage.job("a", &text);
+    let interrupted = interrupted(&stage, &job).await;
+    let whole = stage.runner_of(std::slice::from_ref(&job));
+    let quarantined = Quarantined { job: job.name.clone(), account: None, why: String::new() };
+    let left_out = Arc::new(LeftOut { jobs: vec![quarantined], others: vec![] });
+    let accounts = if is_account { Arc::default() } else { Arc::clone(&whole.accounts) };
+    let runner = Runner { accounts, left_out, ..stage.runner() };
+    let engine = Engine::new(runner, Agenda::default(), interrupted, Duration::MAX, Duration::ZERO);
+    let handle = engine.handle();
+    let (beating, beats) = beat();
+    let serving = tokio::spawn(engine.run(beats));
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert_eq!(stage.history().await[0].state, RunState::Running, "{what}");
+
+    let by_name = by_name(std::slice::from_ref(&job));
+    let (settings, accounts) = (stage.settings.clone(), Arc::clone(&whole.accounts));
+    let set =
+        daemon::Set { settings, jobs: vec![job], by_name, accounts, stands: BTreeMap::new(), gone: vec![] };
+    within_the_hour(handle.replace(set)).await.expect("the loop runs");
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(stage.history().await[0].state, RunState::Succeeded, "{what}");
+    stage.stop.cancel();
+    within_the_hour(serving).await.unwrap();
+    beating.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_record_has_of_a_schedule_counts_only_if_it_is_the_same() {
+    let stage = Stage::new(SCHEDULED, "");
+    let job =
+        |every: &str| stage.job("a", &format!("backups = [\"1\"]\nschedule = {{ every = \"{every}\" }}\n"));
+    let of = |job: &Arc<Job>| vec![(job.name.clone(), rules::fingerprint(&Entry::from(job.as_ref())))];
+    let (before, edited) = (job("1h"), job("2h"));
+    let stood = start();
+    stage.store.baselines(of(&before), Kept::These(vec![]), stood, stood).await.unwrap();
+    let now = stood + SignedDuration::from_secs(60);
+    let stands = stage.store.stands(of(&before), now).await.unwrap();
+    assert_eq!(stands.into_values().collect::<Vec<_>>(), [stood]);
+    // It counts from when it comes into force, which the loop knows best.
+    assert!(stage.store.stands(of(&edited), now).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_left_out_and_is_gone_is_forgotten() {
+    let stage = Stage::new(SCHEDULED, "");
+    lay_out(&stage, SETTINGS);
+    let mut folder = Folder::new(stage.folder().join("jobs"), Style::Rename);
+    folder.change(&jobs_of(&[("a", job(3600, 1))]), || ());
+    let gone: JobName = "gone".parse().unwrap();
+    let kept = Kept::These(vec![]);
+    stage.store.baselines(vec![(gone.clone(), "every".to_owned())], kept, start(), start()).await.unwrap();
+    let quarantined = Quarantined { job: gone, account: None, why: String::new() };
+    let left_out = LeftOut { jobs: vec![quarantined], others: vec![] };
+    let live = Live::start_without(stage, left_out).await;
+    let away = |live: &Live| {
+        let record = rusqlite::Connection::open(live.stage.folder().join("calloff.db")).unwrap();
+        let sql = "SELECT absent_since IS NOT NULL FROM jobs WHERE job = 'gone'";
+        record.query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap()
+    };
+    assert!(!away(&live), "its file may be mended");
+    folder.change(&jobs_of(&[("a", job(3600, 2))]), || ());
+    assert_eq!(live.reload().await.verdict, Verdict::Accepted);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(away(&live));
+    live.end().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::output::{Output, notice};
 use super::setup;
-use crate::control::{self, Answer, Request};
+use crate::control::{self, Answer, Asked, Request};
 use crate::error::{Error, chain};
 use crate::store::Store;
 
@@ -14,17 +14,19 @@ use crate::store::Store;
 ///
 /// # Errors
 ///
-/// If anything in `calloff.toml` is wrong; the diagnostics have then been printed.
+/// If anything in `calloff.toml` is wrong; the diagnostics have then been printed. Or if a daemon does not answer.
 pub(super) async fn ask(config: Option<&Path>, request: &Request) -> Result<Option<Answer>, Error> {
     let configuration = setup::settings_alone(config)?;
+    let asked = Asked { config: control::name_of(&setup::find(config)?), ask: request.clone() };
     let daemon = Store::daemon_at(&configuration.record());
     let known = daemon.as_ref().and_then(|daemon| daemon.control.as_deref());
     let places = control::to_ask(configuration.control().as_deref(), &configuration.state_folder(), known);
     for place in &places {
-        match control::ask(place, request).await {
+        match control::ask(place, &asked).await {
             Ok(answer) => return Ok(Some(answer)),
             // Nobody listens there.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
+            Err(error) if error.kind() == ErrorKind::TimedOut => return Err(Error::Silent),
             Err(error) => {
                 notice(&format!("the daemon could not be asked at `{}`: {}", place.display(), chain(&error)));
             }

@@ -18,7 +18,10 @@ use crate::daemon::{self, Report};
 use crate::error::{Error, chain};
 use crate::render::{self, Format};
 use crate::report;
-use crate::store::{Process, Store};
+use crate::store::{Process, Store, StoreError};
+
+/// How long a command waits for the record.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What answers commands. Clones share everything.
 #[derive(Debug, Clone)]
@@ -72,7 +75,7 @@ impl Attendant {
         let subject = Subject {
             settings: &report.in_force.settings,
             jobs: &report.in_force.jobs,
-            quarantined: &report.quarantined,
+            left_out: &report.left_out,
             store: Some(&self.store),
             daemon: self.store.daemon().filter(|process: &Process| process.pid == std::process::id()),
             told: Some(&report),
@@ -85,13 +88,13 @@ impl Attendant {
         let job = self.find(job)?;
         let pause = pause_of(length, reason, self.clock.now())?;
         let said = super::pause::paused(&job, &pause);
-        self.store.pause(job, pause).await?;
+        in_time(self.store.pause(job, pause)).await?;
         Ok(Answer { stdout: said, ..Answer::default() })
     }
 
     async fn resume(&self, job: &str) -> Result<Answer, Error> {
         let job = self.find(job)?;
-        let was_paused = self.store.resume(job.clone(), self.clock.now()).await?;
+        let was_paused = in_time(self.store.resume(job.clone(), self.clock.now())).await?;
         Ok(Answer { stdout: super::pause::resumed(&job, was_paused), ..Answer::default() })
     }
 
@@ -106,6 +109,14 @@ impl Attendant {
                 None => format!("the daemon has no job `{name}` in force; `calloff status` lists the jobs"),
             })),
         }
+    }
+}
+
+/// Waits for a write, though not for ever: it stays in line.
+async fn in_time<T>(write: impl Future<Output = Result<T, StoreError>>) -> Result<T, Error> {
+    match tokio::time::timeout(PATIENCE, write).await {
+        Ok(written) => Ok(written?),
+        Err(_) => Err(Error::InLine),
     }
 }
 
@@ -136,7 +147,7 @@ fn verdict(report: &Report, form: Form) -> Result<Answer, Error> {
         };
         let row = serde_json::to_string(&row).map_err(|error| Error::Internal(error.to_string()))?;
         let findings = render::diagnostics(&report.diagnostics, Format::Json, false);
-        return Ok(Answer { stdout: format!("{findings}{row}\n"), stderr: String::new(), code });
+        return Ok(Answer { stdout: format!("{findings}{row}\n"), code, ..Answer::default() });
     }
     if is_accepted {
         let since = report::seconds(report.since);
@@ -153,5 +164,5 @@ fn verdict(report: &Report, form: Form) -> Result<Answer, Error> {
         "error: rejected: {}; what was in force before stays in force ({jobs} jobs)",
         why.unwrap_or_default()
     );
-    Ok(Answer { stdout: String::new(), stderr, code })
+    Ok(Answer { stderr, code, ..Answer::default() })
 }

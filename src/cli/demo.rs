@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use calloff_core::config::LogFormat;
+use calloff_core::reload::LeftOut;
 use calloff_core::restore::DebtState;
 use calloff_core::run::RunState;
 use calloff_sim::{Scenario, Simulator};
@@ -116,7 +117,13 @@ pub(super) async fn demo(log: &LogArgs, args: &DemoArgs, mut output: Output) -> 
     if !debts.is_empty() {
         let heading = "What `calloff restore list` shows of it:";
         output.text(&format!("\n{}\n", report::styled(report::BOLD, heading)))?;
-        let debts = restore::standing(&configuration.settings, &configuration.jobs, debts, SystemClock.now());
+        let debts = restore::standing(
+            &configuration.settings,
+            &configuration.jobs,
+            &LeftOut::default(),
+            debts,
+            SystemClock.now(),
+        );
         output.text(&restore::text(&debts, SystemClock.now(), output.width()))?;
     }
     let failed = runs.iter().any(|run| run.state == RunState::Failed);

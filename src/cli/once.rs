@@ -29,11 +29,11 @@ pub(super) async fn once(
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
     let interrupted = store.take_over_at_start().await?;
-    let runner = start.runner(&store, &stop, &interrupted, &surroundings, Some(setup::RECORDING)).await?;
+    let runner = start.runner(&store, &stop, &surroundings, Some(setup::RECORDING)).await?;
     let now = runner.worker.clock.now();
     let back = SignedDuration::try_from(args.since.unwrap_or_default()).unwrap_or(SignedDuration::MAX);
     let fresh = now.saturating_sub(back).unwrap_or(Timestamp::MIN);
-    let mut agenda = daemon::agenda(&store, &configuration.jobs, &start.broken(), now, fresh).await?;
+    let mut agenda = daemon::agenda(&store, &configuration.jobs, &start.left_out, now, fresh).await?;
 
     let mut tasks = JoinSet::new();
     results::take_up(interrupted, &runner, &mut tasks);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use calloff_core::config::{Job, Settings};
 use calloff_core::ids::RestoreId;
+use calloff_core::reload::LeftOut;
 use calloff_core::restore::{self, Debt, DebtState};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -60,24 +61,31 @@ impl<'a> Row<'a> {
 pub(super) fn standing(
     settings: &Settings,
     jobs: &[Arc<Job>],
+    left_out: &LeftOut,
     debts: Vec<Debt>,
     now: Timestamp,
 ) -> Vec<StandingDebt> {
-    let standing = |debt: Debt| StandingDebt { payment: payment(settings, jobs, &debt, now), debt };
+    let standing = |debt: Debt| StandingDebt { payment: payment(settings, jobs, left_out, &debt, now), debt };
     debts.into_iter().map(standing).collect()
 }
 
 /// Prints one debt, as it stands now.
 fn print_json(configuration: &Configuration, debt: Debt, output: &mut Output) -> Result<(), Error> {
     let now = SystemClock.now();
-    let payment = payment(&configuration.settings, &configuration.jobs, &debt, now);
+    let payment = payment(&configuration.settings, &configuration.jobs, &LeftOut::default(), &debt, now);
     let standing = StandingDebt { debt, payment };
     output.json(&Row::new(&standing, now))
 }
 
-fn payment(settings: &Settings, jobs: &[Arc<Job>], debt: &Debt, now: Timestamp) -> restore::Payment {
+fn payment(
+    settings: &Settings,
+    jobs: &[Arc<Job>],
+    left_out: &LeftOut,
+    debt: &Debt,
+    now: Timestamp,
+) -> restore::Payment {
     let has_account = settings.accounts.contains_key(&debt.account);
-    restore::payment(debt, has_account, jobs.iter().map(AsRef::as_ref), now)
+    restore::payment(debt, has_account, jobs.iter().map(AsRef::as_ref), left_out, now)
 }
 
 pub(super) async fn restore(
@@ -95,14 +103,14 @@ pub(super) async fn restore(
 
 async fn list(config: Option<&Path>, args: &RestoreListArgs, mut output: Output) -> Result<ExitCode, Error> {
     // What is owed is shown even if a job file is broken.
-    let (configuration, ..) = setup::configuration_as_far_as_valid(config)?;
+    let (configuration, left_out, _) = setup::configuration_as_far_as_valid(config)?;
     let now = SystemClock.now();
     let debts = match configuration.open_existing()? {
         Some(store) if args.owed => store.owed().await?,
         Some(store) => store.debts().await?,
         None => vec![],
     };
-    let debts = standing(&configuration.settings, &configuration.jobs, debts, now);
+    let debts = standing(&configuration.settings, &configuration.jobs, &left_out, debts, now);
     if args.form.json {
         for debt in &debts {
             output.json(&Row::new(debt, now))?;
@@ -232,7 +240,13 @@ fn unknown(id: RestoreId) -> Error {
 /// When the last window closes of those that a job of the debt's account has open now and holds, or restores after.
 fn open_until(configuration: &Configuration, debt: &Debt) -> Option<Timestamp> {
     let untried = Debt { next_try: None, ..debt.clone() };
-    match payment(&configuration.settings, &configuration.jobs, &untried, SystemClock.now()) {
+    match payment(
+        &configuration.settings,
+        &configuration.jobs,
+        &LeftOut::default(),
+        &untried,
+        SystemClock.now(),
+    ) {
         restore::Payment::At(closes) => Some(closes),
         restore::Payment::Now | restore::Payment::ByHand(_) => None,
     }

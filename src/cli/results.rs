@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::{self, Output};
 use super::setup::RECORDING;
-use crate::daemon::{Ended, Fired, Paid, Runner, SeenTo};
+use crate::daemon::{Ended, Fired, Paid, Runner, SeenTo, TakenUp};
 use crate::error::Error;
 use crate::report;
 use crate::store::{Interrupted, Store};
@@ -20,7 +20,7 @@ use crate::store::{Interrupted, Store};
 pub(super) enum Done {
     /// Something that was due, or that a person set off.
     Fired(Box<Fired>),
-    /// An interrupted run whose account is gone.
+    /// An interrupted run that has to wait until files are others.
     Orphan,
     /// What a window had left to be done.
     SeenTo(SeenTo),
@@ -177,7 +177,7 @@ impl Results {
         }
         if self.orphaned > 0 {
             output::notice(
-                "an interrupted run waits for its account, which calloff.toml does not have any more",
+                "an interrupted run waits: its account or its job's file is not as it has to be; the log says which",
             );
         }
         if self.stopped + self.orphaned > 0 {
@@ -200,10 +200,10 @@ pub(super) fn take_up(
     for interrupted in interrupted {
         let runner = runner.clone();
         tasks.spawn(async move {
-            let ended = runner.take_up(interrupted).await;
-            Ok(ended.map_or(Done::Orphan, |ended| {
-                Done::Fired(Box::new(Fired { missed: None, ended: Some(ended) }))
-            }))
+            Ok(match runner.take_up(interrupted).await {
+                TakenUp::Ended(ended) => Done::Fired(Box::new(Fired { missed: None, ended: Some(*ended) })),
+                TakenUp::Later(_) => Done::Orphan,
+            })
         });
     }
 }

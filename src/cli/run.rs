@@ -23,27 +23,35 @@ use crate::error::{Error, chain};
 use crate::logs;
 
 pub(super) async fn run(config: Option<&Path>, log: &LogArgs, args: &RunArgs) -> Result<ExitCode, Error> {
+    // From now on a hangup is no reason to end.
+    let hangups = signal(SignalKind::hangup()).map_err(|error| Error::Internal(error.to_string()))?;
     let surroundings = setup::surroundings();
     let insisting = Insisting { is_strict: args.strict, allow_empty: args.allow_empty };
     let start = setup::start(config, &surroundings, insisting)?;
     start.configuration.log(log, false)?;
     start.say_quarantined();
     let stop = setup::stop_on_signals()?;
-    let serving =
-        Serving { reloads: true, allow_empty: args.allow_empty, log_level: log.log_level.is_some() };
+    let following = Following { allow_empty: args.allow_empty, log_level: log.log_level.is_some() };
+    let serving = Serving { hangups: Some(hangups), following };
     serve(start, surroundings, serving, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// How the daemon serves.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Serving {
-    /// Whether changed files come into force.
-    pub(super) reloads: bool,
+    /// What asks for files to be read again; without it, files that change don't matter, and nobody asks.
+    hangups: Option<Signal>,
+    following: Following,
+}
+
+/// How files are followed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Following {
     /// Whether a set without jobs is meant whenever there is one.
-    pub(super) allow_empty: bool,
+    allow_empty: bool,
     /// Whether the command line says how much is logged, whatever the files say.
-    pub(super) log_level: bool,
+    log_level: bool,
 }
 
 /// Works until it is stopped.
@@ -53,24 +61,22 @@ pub(super) async fn serve(
     serving: Serving,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    // From now on a hangup is no reason to end.
-    let hangups = serving.reloads.then(|| signal(SignalKind::hangup())).transpose();
-    let hangups = hangups.map_err(|error| Error::Internal(error.to_string()))?;
-    let control = if serving.reloads { listen(&start.configuration) } else { None };
+    let Serving { hangups, .. } = serving;
+    let control = if hangups.is_some() { listen(&start.configuration) } else { None };
     let store = start.configuration.open_daemon(control.as_ref().map(Server::path))?;
     let interrupted = store.take_over_at_start().await?;
-    let runner = start.runner(&store, &stop, &interrupted, &surroundings, None).await?;
+    let runner = start.runner(&store, &stop, &surroundings, None).await?;
     let settings = start.configuration.settings.clone();
     let now = runner.worker.clock.now();
     let jobs = &start.configuration.jobs;
-    let agenda = daemon::agenda(&store, jobs, &start.broken(), now, now).await?;
+    let agenda = daemon::agenda(&store, jobs, &start.left_out, now, now).await?;
     let (alarm, beats) = Alarm::start().await.map_err(|error| Error::Internal(error.to_string()))?;
     tracing::info!(
         event = "daemon.started",
         version = env!("CARGO_PKG_VERSION"),
         pid = std::process::id(),
         jobs = jobs.len(),
-        quarantined = start.quarantined.len(),
+        quarantined = start.left_out.jobs.len(),
         accounts = runner.accounts.len(),
         interrupted = interrupted.len(),
         next = agenda.next_wake().map(tracing::field::display),
@@ -82,18 +88,22 @@ pub(super) async fn serve(
     let mut company = JoinSet::new();
     let mut announcing = None;
     if let Some(hangups) = hangups {
-        let clock = Arc::clone(&surroundings.clock);
-        let (requests, report) = follow(start, &engine, &runner, serving, surroundings, &mut company);
+        let (clock, config) = (Arc::clone(&surroundings.clock), control::name_of(start.loader.config()));
+        let (requests, report) =
+            follow(start, &engine, &runner, serving.following, surroundings, &mut company);
         announcing =
             Some(tokio::spawn(daemon::announce(engine.handle().pulse, report.clone(), stop.clone())));
         let attendant = Attendant { store: store.clone(), clock, reloads: requests.clone(), report };
         if let Some(control) = control {
-            company.spawn(control.serve(move |request| attendant.clone().answer(request)));
+            company.spawn(control.serve(config, move |request| attendant.clone().answer(request)));
         }
         company.spawn(reload_on(hangups, requests));
     }
+    let company = tokio::spawn(accompany(company));
     let end = engine.run(beats).await;
-    company.shutdown().await;
+    company.abort();
+    // With it the socket is gone.
+    drop(company.await);
     if let Some(announcing) = announcing {
         // It ends with the stop; nothing depends on what systemd was told.
         drop(announcing.await);
@@ -106,6 +116,19 @@ pub(super) async fn serve(
     }
     tracing::info!(event = "daemon.stopped", "stopped");
     Ok(())
+}
+
+/// Sees to it that it is said if what goes with the loop ends in a defect: jobs are run without it.
+async fn accompany(mut company: JoinSet<()>) {
+    while let Some(ended) = company.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(
+                event = "daemon.defect",
+                %error,
+                "what takes changed files or answers commands has ended; restart the daemon"
+            );
+        }
+    }
 }
 
 /// Listens for commands, where it can.
@@ -130,11 +153,11 @@ fn follow(
     start: Start,
     engine: &Engine,
     runner: &Runner,
-    serving: Serving,
+    following: Following,
     surroundings: Surroundings,
     company: &mut JoinSet<()>,
 ) -> (mpsc::Sender<Request>, watch::Receiver<Report>) {
-    let Start { configuration, quarantined, diagnostics, loader, seen, .. } = start;
+    let Start { configuration, left_out, diagnostics, loader, seen, .. } = start;
     let now = surroundings.clock.now();
     let in_force = InForce {
         settings: configuration.settings,
@@ -147,9 +170,9 @@ fn follow(
         engine: engine.handle(),
         store: runner.worker.store.clone(),
         surroundings,
-        report: Report::of_start(Arc::new(in_force), quarantined, diagnostics, now),
-        allow_empty: serving.allow_empty,
-        set_log_level: if serving.log_level { |_| () } else { logs::set_level },
+        report: Report::of_start(Arc::new(in_force), left_out, diagnostics, now),
+        allow_empty: following.allow_empty,
+        set_log_level: if following.log_level { |_| () } else { logs::set_level },
     });
     company.spawn(reloader.run(inbox, runner.worker.stop.clone()));
     (requests, report)

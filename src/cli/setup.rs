@@ -8,7 +8,7 @@ use std::time::Duration;
 use calloff_core::config::{self, Account, Job, Settings, State};
 use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::{AccountName, JobName};
-use calloff_core::reload::{self, Candidate, Refusal};
+use calloff_core::reload::{self, Candidate, LeftOut, Quarantined, Refusal};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::LogArgs;
 use super::output::{self};
 use crate::clock::{Clock as _, SystemClock};
-use crate::daemon::{self, Accounts, Quarantined, Readying, Runner, Successors, Surroundings, Worker};
+use crate::daemon::{self, Accounts, Readying, Runner, Successors, Surroundings, Worker};
 use crate::error::{Error, chain};
 use crate::files::{Loaded, Loader, Scan};
 use crate::store::{Interrupted, Role, Store};
@@ -42,10 +42,10 @@ pub(super) struct Configuration {
 pub(super) struct Start {
     /// What is right.
     pub(super) configuration: Configuration,
-    /// The accounts that its jobs use.
+    /// The accounts that are ready.
     pub(super) accounts: Accounts,
-    /// The jobs that are not.
-    pub(super) quarantined: Vec<Quarantined>,
+    /// What is not.
+    pub(super) left_out: Arc<LeftOut>,
     /// What is wrong with files.
     pub(super) diagnostics: Vec<Diagnostic>,
     /// What reads the files again.
@@ -83,7 +83,7 @@ pub(super) fn start(
         errors: read.diagnostics.iter().filter(|found| found.is_error()).count(),
     };
     let judged = reload::judge_start(candidate, insisting.is_strict, insisting.allow_empty);
-    let Loaded { base, settings, jobs, wrong, diagnostics, jobs_folder, .. } = read;
+    let Loaded { base, settings, jobs, wrong, others, diagnostics, jobs_folder, .. } = read;
     let settings = match (settings, judged) {
         (Some(settings), Ok(())) => settings,
         (_, Err(Refusal::Empty)) => {
@@ -96,8 +96,9 @@ pub(super) fn start(
         _ => return Err(problem(&diagnostics).unwrap_or(Error::Config { problems: 0, files: 0 })),
     };
     let mut configuration = Configuration { settings, folder: base, jobs };
-    let (accounts, failures) =
-        configuration.ready(&daemon::used(&configuration.jobs), &configuration.state_folder(), surroundings);
+    let (accounts, mut failures) = configuration.ready_all(&configuration.state_folder(), surroundings);
+    let used = daemon::used(&configuration.jobs);
+    failures.retain(|account, _| used.contains(account));
     let unready = failures.iter().next().map(|(account, error)| secret_error(account, error));
     let (jobs, unready_jobs) = daemon::without(std::mem::take(&mut configuration.jobs), &failures);
     configuration.jobs = jobs;
@@ -105,8 +106,10 @@ pub(super) fn start(
     if let Some(error) = unready.filter(|_| insisting.is_strict || is_nothing_left) {
         return Err(error);
     }
-    let quarantined = wrong.into_iter().map(Quarantined::from).chain(unready_jobs).collect();
-    Ok(Start { configuration, accounts, quarantined, diagnostics, loader, seen })
+    let mut left_out = daemon::left_out(wrong, &others);
+    left_out.jobs.extend(unready_jobs);
+    left_out.jobs.sort_by(|a, b| a.job.cmp(&b.job));
+    Ok(Start { configuration, accounts, left_out: Arc::new(left_out), diagnostics, loader, seen })
 }
 
 impl Start {
@@ -116,35 +119,24 @@ impl Start {
         &self,
         store: &Store,
         stop: &CancellationToken,
-        interrupted: &[Interrupted],
         surroundings: &Surroundings,
         record_within: Option<Duration>,
     ) -> Result<Runner, Error> {
-        let mut accounts = self.accounts.clone();
-        let others = interrupted.iter().map(|interrupted| interrupted.run.account.clone());
-        let others = others.filter(|name| !accounts.contains_key(name)).collect();
-        accounts.extend(self.configuration.ready(&others, store.folder(), surroundings).0);
-        self.configuration.runner_with(store, stop, accounts, surroundings, record_within).await
-    }
-
-    /// The names of the jobs that are not in force.
-    pub(super) fn broken(&self) -> Vec<JobName> {
-        self.quarantined.iter().map(|job| job.job.clone()).collect()
+        let accounts = self.accounts.clone();
+        let runner =
+            self.configuration.runner_with(store, stop, accounts, surroundings, record_within).await?;
+        Ok(Runner { left_out: Arc::clone(&self.left_out), ..runner })
     }
 
     /// The error that something is not in force, if it isn't.
     pub(super) fn problem(&self) -> Option<Error> {
-        (!self.is_complete()).then_some(Error::Quarantined { jobs: self.quarantined.len() })
-    }
-
-    fn is_complete(&self) -> bool {
-        self.quarantined.is_empty() && !self.diagnostics.iter().any(Diagnostic::is_error)
+        (!self.left_out.is_nothing()).then_some(Error::Quarantined { jobs: self.left_out.jobs.len() })
     }
 
     /// Says in the log which jobs are not in force.
     pub(super) fn say_quarantined(&self) {
         daemon::say_errors(&self.diagnostics);
-        for Quarantined { job, account, why } in &self.quarantined {
+        for Quarantined { job, account, why } in &self.left_out.jobs {
             tracing::error!(
                 event = "job.quarantined",
                 job = job.as_str(),
@@ -181,15 +173,15 @@ pub(super) fn configuration(config: Option<&Path>) -> Result<Configuration, Erro
 /// If anything in `calloff.toml` is wrong; the diagnostics have then been printed.
 pub(super) fn configuration_as_far_as_valid(
     config: Option<&Path>,
-) -> Result<(Configuration, Vec<Quarantined>, Option<Error>), Error> {
-    let Loaded { base, settings, jobs, wrong, diagnostics, .. } = files::load(&find(config)?, None);
+) -> Result<(Configuration, LeftOut, Option<Error>), Error> {
+    let Loaded { base, settings, jobs, wrong, others, diagnostics, .. } = files::load(&find(config)?, None);
     output::diagnostics(&diagnostics);
     let problem = problem(&diagnostics);
     let Some(settings) = settings else {
         return Err(problem.unwrap_or(Error::Config { problems: 0, files: 0 }));
     };
-    let quarantined = wrong.into_iter().map(Quarantined::from).collect();
-    Ok((Configuration { settings, folder: base, jobs }, quarantined, problem))
+    let left_out = daemon::left_out(wrong, &others);
+    Ok((Configuration { settings, folder: base, jobs }, left_out, problem))
 }
 
 /// Loads `calloff.toml` alone.
@@ -325,6 +317,15 @@ impl Configuration {
         self.runner_of(store, stop, needed, record_within).await
     }
 
+    /// The same for every account.
+    fn ready_all(
+        &self,
+        state: &Path,
+        surroundings: &Surroundings,
+    ) -> (Accounts, BTreeMap<AccountName, String>) {
+        self.ready(&self.settings.accounts.keys().cloned().collect(), state, surroundings)
+    }
+
     /// Prepares those of the accounts of these names that can be; tokens are cached below the state folder. Of the others
     /// it says why not.
     pub(super) fn ready(
@@ -388,6 +389,7 @@ impl Configuration {
             },
             accounts: Arc::new(accounts),
             former: Arc::default(),
+            left_out: Arc::default(),
             jobs: daemon::by_name(&self.jobs),
             default_retry: self.settings.retry,
         })

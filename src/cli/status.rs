@@ -8,7 +8,7 @@ use std::sync::Arc;
 use calloff_core::agenda::{self, Entry, Pause, State};
 use calloff_core::config::{Job, Settings};
 use calloff_core::ids::AccountName;
-use calloff_core::reload::Verdict;
+use calloff_core::reload::{LeftOut, Quarantined, Verdict};
 use calloff_core::run::{RunState, Trigger};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -19,7 +19,7 @@ use super::record::Record;
 use super::{asking, restore, setup};
 use crate::clock::{Clock as _, SystemClock};
 use crate::control::{Form, Request};
-use crate::daemon::{Quarantined, Report};
+use crate::daemon::Report;
 use crate::error::Error;
 use crate::report;
 use crate::store::{self, Last, Process, Store};
@@ -85,7 +85,7 @@ struct Health {
 pub(super) struct Subject<'a> {
     pub(super) settings: &'a Settings,
     pub(super) jobs: &'a [Arc<Job>],
-    pub(super) quarantined: &'a [Quarantined],
+    pub(super) left_out: &'a LeftOut,
     /// The record, if there is one yet.
     pub(super) store: Option<&'a Store>,
     /// The daemon that works on it.
@@ -104,12 +104,12 @@ pub(super) async fn status(
         return asking::print(&answer, &mut output);
     }
     // What is owed is shown even if a job file is broken.
-    let (configuration, quarantined, broken) = setup::configuration_as_far_as_valid(config)?;
+    let (configuration, left_out, broken) = setup::configuration_as_far_as_valid(config)?;
     let store = configuration.open_existing()?;
     let subject = Subject {
         settings: &configuration.settings,
         jobs: &configuration.jobs,
-        quarantined: &quarantined,
+        left_out: &left_out,
         daemon: store.as_ref().and_then(Store::daemon),
         store: store.as_ref(),
         told: None,
@@ -128,14 +128,14 @@ pub(super) async fn describe(subject: &Subject<'_>, form: Form, now: Timestamp) 
         Some(store) => (Record::of(store).await?, store.last_runs().await?, store.owed().await?),
         None => (Record::default(), BTreeMap::new(), vec![]),
     };
-    let owed = restore::standing(subject.settings, subject.jobs, owed, now);
+    let owed = restore::standing(subject.settings, subject.jobs, subject.left_out, owed, now);
     let sound = subject.jobs.iter().map(|job| {
         let pause = record.pause(job, now).filter(|pause| pause.holds(now));
         let held_until = record.held_until(job, now);
         let row = row(job, &record.entry(job), record.cursor(job, now), last.get(job.name.as_str()), pause);
         Row { held_until, ..row }
     });
-    let broken = subject.quarantined.iter().map(|job| quarantined(job, last.get(job.job.as_str())));
+    let broken = subject.left_out.jobs.iter().map(|job| quarantined(job, last.get(job.job.as_str())));
     let mut rows: Vec<Row<'_>> = broken.chain(sound).collect();
     // Then what a person has overridden.
     rows.sort_by_key(|row| (row.state != QUARANTINED, row.paused_until.is_none()));
@@ -190,7 +190,9 @@ fn health(report: &Report, store: Option<&Store>) -> Vec<String> {
     if let Some(why) = report.why() {
         reasons.push(format!("changed files are not in force: {why}"));
     }
-    match report.quarantined.len() {
+    reasons
+        .extend(report.left_out.others.iter().map(|other| format!("not in force since the start: {other}")));
+    match report.left_out.jobs.len() {
         0 => {}
         1 => reasons.push("1 job is not in force since the start".to_owned()),
         jobs => reasons.push(format!("{jobs} jobs are not in force since the start")),

@@ -8,7 +8,7 @@ mod place;
 mod server;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,15 @@ const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How long a command waits for an answer: a reload waits for files that keep changing.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A request, and whose daemon is meant: another one may listen where it is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The `calloff.toml`, with links followed.
+    pub config: PathBuf,
+    /// What is asked.
+    pub ask: Request,
+}
 
 /// What a command asks of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +77,8 @@ pub struct Form {
 /// What a command prints, and how it ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
+    /// Whether another daemon is meant: then there is nothing to print.
+    pub is_elsewhere: bool,
     /// For standard output.
     pub stdout: String,
     /// For standard error.
@@ -80,17 +91,24 @@ pub struct Answer {
 ///
 /// # Errors
 ///
-/// If nobody listens there, it is not allowed, or no answer comes.
-pub async fn ask(path: &Path, request: &Request) -> io::Result<Answer> {
+/// If nobody listens there who is meant, it is not allowed, or no answer comes.
+pub async fn ask(path: &Path, asked: &Asked) -> io::Result<Answer> {
     let asking = async {
         let mut stream = UnixStream::connect(path).await?;
-        let mut line = serde_json::to_vec(request)?;
+        let mut line = serde_json::to_vec(asked)?;
         line.push(b'\n');
         stream.write_all(&line).await?;
-        Ok(serde_json::from_slice(&read_line(&mut stream).await?)?)
+        let answer: Answer = serde_json::from_slice(&read_line(&mut stream).await?)?;
+        if answer.is_elsewhere { Err(io::Error::from(io::ErrorKind::NotFound)) } else { Ok(answer) }
     };
     let late = || io::Error::new(io::ErrorKind::TimedOut, "the daemon does not answer");
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// The name by which a `calloff.toml` is known to commands and daemon alike.
+#[must_use]
+pub fn name_of(config: &Path) -> PathBuf {
+    config.canonicalize().unwrap_or_else(|_| config.to_owned())
 }
 
 async fn read_line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {

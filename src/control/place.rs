@@ -18,7 +18,8 @@ pub fn to_listen(configured: Option<&Path>, state: &Path) -> Vec<PathBuf> {
 #[must_use]
 pub fn to_ask(configured: Option<&Path>, state: &Path, known: Option<&Path>) -> Vec<PathBuf> {
     let mut places = to_listen(configured, state);
-    if let Some(known) = known.filter(|known| !places.iter().any(|place| place == known)) {
+    let is_known = |place: &PathBuf| std::path::absolute(place).ok().as_deref() == known;
+    if let Some(known) = known.filter(|_| !places.iter().any(is_known)) {
         // A shell has not the environment of the service.
         places.insert(0, known.to_owned());
     }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use super::{Answer, Request, read_line};
+use super::{Answer, Asked, Request, read_line};
 use crate::error::chain;
 
 /// Commands that are answered at the same time.
@@ -42,15 +42,16 @@ impl Server {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
         }
-        let listener = match UnixListener::bind(path) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_over(path) => {
-                fs::remove_file(path)?;
-                UnixListener::bind(path)?
-            }
-            bound => bound?,
-        };
-        fs::set_permissions(path, Permissions::from_mode(0o600))?;
-        let uid = path.metadata()?.uid();
+        if path.symlink_metadata().is_ok() && !is_left_over(path) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        // It appears in one piece, with its mode.
+        let aside = path.with_extension(std::process::id().to_string());
+        drop(fs::remove_file(&aside));
+        let listener = UnixListener::bind(&aside)?;
+        fs::set_permissions(&aside, Permissions::from_mode(0o600))?;
+        let uid = aside.metadata()?.uid();
+        fs::rename(&aside, path)?;
         Ok(Self { listener, path: path.to_owned(), uid })
     }
 
@@ -60,11 +61,12 @@ impl Server {
         &self.path
     }
 
-    /// Answers commands, until this is dropped.
-    pub async fn serve<F>(self, answer: impl Fn(Request) -> F + Clone + Send + 'static)
+    /// Answers commands that mean the daemon of this `calloff.toml`, until this is dropped.
+    pub async fn serve<F>(self, config: PathBuf, answer: impl Fn(Request) -> F + Clone + Send + 'static)
     where
         F: Future<Output = Answer> + Send + 'static,
     {
+        let config: Arc<Path> = config.into();
         let places = Arc::new(Semaphore::new(AT_ONCE));
         loop {
             let place = Arc::clone(&places).acquire_owned().await;
@@ -80,10 +82,10 @@ impl Server {
                     continue;
                 }
             };
-            let (answer, uid) = (answer.clone(), self.uid);
+            let (answer, config, uid) = (answer.clone(), Arc::clone(&config), self.uid);
             tokio::spawn(async move {
                 let _place = place;
-                if let Err(error) = converse(stream, uid, answer).await {
+                if let Err(error) = converse(stream, uid, &config, answer).await {
                     tracing::debug!(
                         event = "control.broken",
                         error = chain(&error),
@@ -115,6 +117,7 @@ fn is_left_over(path: &Path) -> bool {
 async fn converse<F: Future<Output = Answer>>(
     mut stream: UnixStream,
     uid: u32,
+    config: &Path,
     answer: impl Fn(Request) -> F,
 ) -> io::Result<()> {
     let peer = stream.peer_cred()?.uid();
@@ -125,8 +128,14 @@ async fn converse<F: Future<Output = Answer>>(
     let late = || io::Error::from(io::ErrorKind::TimedOut);
     let line =
         tokio::time::timeout(PATIENCE, read_line(&mut stream)).await.unwrap_or_else(|_| Err(late()))?;
-    let answer = match serde_json::from_slice(&line) {
-        Ok(request) => answer(request).await,
+    let answer = match serde_json::from_slice::<Asked>(&line) {
+        Ok(asked) if asked.config != config => Answer { is_elsewhere: true, ..Answer::default() },
+        Ok(asked) => tokio::select! {
+            biased;
+            answer = answer(asked.ask) => answer,
+            // Who has gone leaves the place to others.
+            () = hung_up(&mut stream) => return Ok(()),
+        },
         Err(error) => {
             let stderr = format!("error: the daemon, of version {VERSION}, does not know this: {error}\n");
             Answer { stderr, code: 64, ..Answer::default() }
@@ -137,6 +146,12 @@ async fn converse<F: Future<Output = Answer>>(
     tokio::time::timeout(PATIENCE, stream.write_all(&line)).await.unwrap_or_else(|_| Err(late()))
 }
 
+/// Waits until the other end is closed; it has nothing more to say before.
+async fn hung_up(stream: &mut UnixStream) {
+    let mut rest = [0; 64];
+    while matches!(stream.read(&mut rest).await, Ok(1..)) {}
+}
+
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[cfg(test)]
@@ -145,6 +160,11 @@ mod tests {
     use super::*;
 
     const STATUS: Request = Request::Status { form: Form { json: true, width: Some(80) } };
+    const CONFIG: &str = "/etc/calloff/calloff.toml";
+
+    fn asked(config: &str) -> Asked {
+        Asked { config: config.into(), ask: STATUS }
+    }
 
     async fn echo(request: Request) -> Answer {
         Answer { stdout: format!("{request:?}"), ..Answer::default() }
@@ -157,12 +177,37 @@ mod tests {
         let server = Server::bind(&path).unwrap();
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
         assert!(Server::bind(&path).is_err(), "a daemon listens there");
-        let serving = tokio::spawn(server.serve(echo));
-        assert_eq!(ask(&path, &STATUS).await.unwrap().stdout, format!("{STATUS:?}"));
+        let serving = tokio::spawn(server.serve(CONFIG.into(), echo));
+        assert_eq!(ask(&path, &asked(CONFIG)).await.unwrap().stdout, format!("{STATUS:?}"));
+        let other = ask(&path, &asked("/etc/other.toml")).await.unwrap_err();
+        assert_eq!(other.kind(), io::ErrorKind::NotFound, "it is not the daemon that is meant");
         serving.abort();
         drop(serving.await);
         assert!(!path.exists());
-        assert!(ask(&path, &STATUS).await.is_err());
+        assert!(ask(&path, &asked(CONFIG)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn who_has_gone_takes_no_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calloff.sock");
+        let server = Server::bind(&path).unwrap();
+        let serving = tokio::spawn(server.serve(CONFIG.into(), |request| async move {
+            if matches!(request, Request::Resume { .. }) {
+                std::future::pending::<()>().await;
+            }
+            Answer::default()
+        }));
+        let hangs = Asked { config: CONFIG.into(), ask: Request::Resume { job: "a".to_owned() } };
+        let mut line = serde_json::to_vec(&hangs).unwrap();
+        line.push(b'\n');
+        for _ in 0..2 * AT_ONCE {
+            let mut stream = UnixStream::connect(&path).await.unwrap();
+            stream.write_all(&line).await.unwrap();
+        }
+        let answered = tokio::time::timeout(Duration::from_secs(30), ask(&path, &asked(CONFIG))).await;
+        assert_eq!(answered.expect("there is a place").unwrap(), Answer::default());
+        serving.abort();
     }
 
     #[tokio::test]
@@ -185,7 +230,7 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().unwrap();
         // As if the daemon were another user's; root is heard in any case.
         let is_root = server.uid == 0;
-        let conversation = converse(theirs, server.uid.wrapping_add(1), echo);
+        let conversation = converse(theirs, server.uid.wrapping_add(1), Path::new(CONFIG), echo);
         let asking = async {
             let mut ours = ours;
             ours.write_all(b"nonsense\n").await.unwrap();

@@ -149,6 +149,11 @@ impl Agenda {
         self.tidy();
     }
 
+    /// Notes for the record that these jobs, none of which is in the agenda, have no files any more.
+    pub fn forget(&mut self, jobs: Vec<JobName>, at: Timestamp) {
+        self.handovers.extend(jobs.into_iter().map(|job| Rebased { job, at, fingerprint: None }));
+    }
+
     /// Whether a job has yet to do what was due before its file changed.
     #[must_use]
     pub fn is_in_transition(&self) -> bool {
@@ -273,9 +278,15 @@ impl Agenda {
 
     /// Says that a job is idle again, and where its schedule stands now.
     pub fn settle(&mut self, place: usize, cursor: Timestamp, now: Timestamp) {
+        self.jobs[place].idle_since = now;
+        self.give_up(place, cursor, now);
+    }
+
+    /// Says that a job has not been busy after all: its schedule had moved on to `cursor` meanwhile. What is due since
+    /// then is not late for that.
+    pub fn give_up(&mut self, place: usize, cursor: Timestamp, now: Timestamp) {
         let armed = &mut self.jobs[place];
         armed.cursor = if agenda::plausible(cursor, now) { cursor } else { now };
-        armed.idle_since = now;
         armed.busy = false;
         self.arm(place, now);
     }

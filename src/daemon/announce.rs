@@ -55,6 +55,6 @@ pub async fn announce(
 
 fn status(report: &Report, pulse: &Pulse) -> String {
     let next = pulse.next.as_ref().map(|(at, job)| (*at, job.as_str()));
-    let (jobs, quarantined) = (report.in_force.jobs.len(), report.quarantined.len());
+    let (jobs, quarantined) = (report.in_force.jobs.len(), report.left_out.jobs.len());
     systemd::status(jobs, quarantined, next, pulse.under_way > 0, report.why().as_deref())
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::agenda::{Agenda, Due, Entering};
 use super::beat::{Beat, SILENCE};
 use super::keeper::{Duty, Keeper, Key};
-use super::runner::Runner;
+use super::runner::{Runner, TakenUp};
 use super::set::Set;
 use super::watch::ClockWatch;
 use crate::error::chain;
@@ -42,6 +42,10 @@ pub struct Engine {
     read: (mpsc::UnboundedSender<Duties>, mpsc::UnboundedReceiver<Duties>),
     /// Tasks tell here that their jobs are idle again.
     freed: (mpsc::UnboundedSender<Freed>, mpsc::UnboundedReceiver<Freed>),
+    /// Interrupted runs that wait until files are others.
+    waiting: Vec<Interrupted>,
+    /// Tasks put them here.
+    later: (mpsc::UnboundedSender<Interrupted>, mpsc::UnboundedReceiver<Interrupted>),
     /// What is to come into force.
     sets: (mpsc::UnboundedSender<Replacement>, mpsc::UnboundedReceiver<Replacement>),
     /// What the last look showed.
@@ -112,10 +116,9 @@ impl Engine {
         let now = runner.worker.clock.now();
         let watch = ClockWatch::new(now);
         let (pulse, _) = watch::channel(Pulse { at: now, next: None, under_way: 0 });
-        let mut tasks = JoinSet::new();
+        let (mut tasks, later) = (JoinSet::new(), mpsc::unbounded_channel());
         for interrupted in interrupted {
-            let runner = runner.clone();
-            tasks.spawn(async move { drop(runner.take_up(interrupted).await) });
+            tasks.spawn(take_up(runner.clone(), interrupted, later.0.clone()));
         }
         Self {
             runner,
@@ -130,6 +133,8 @@ impl Engine {
             seeing: HashMap::new(),
             read: mpsc::unbounded_channel(),
             freed: mpsc::unbounded_channel(),
+            waiting: vec![],
+            later,
             sets: mpsc::unbounded_channel(),
             pulse,
             rescan: Arc::default(),
@@ -157,6 +162,7 @@ impl Engine {
                     self.keeper.learn(duties);
                     self.see_to_what_is_due();
                 }
+                Some(interrupted) = self.later.1.recv() => self.waiting.push(interrupted),
                 Some((set, told)) = self.sets.1.recv() => {
                     // Who waits may have gone.
                     let _ = told.send(self.replace(*set));
@@ -237,7 +243,7 @@ impl Engine {
     fn replace(&mut self, set: Set) -> Timestamp {
         let now = self.runner.worker.clock.now();
         self.look_at(now);
-        let Set { settings, jobs, by_name, accounts, mut stands } = set;
+        let Set { settings, jobs, by_name, accounts, mut stands, gone: gone_jobs } = set;
         for access in accounts.values() {
             access.take_effect();
         }
@@ -247,11 +253,16 @@ impl Engine {
         self.runner.former = Arc::new(former);
         self.runner.accounts = accounts;
         self.runner.jobs = by_name;
+        self.runner.left_out = Arc::default();
         self.runner.default_retry = settings.retry;
         (self.keep, self.grace) = (settings.keep, settings.grace);
         let entering = jobs.into_iter().map(|job| Entering { stands: stands.remove(&job.name), job });
         self.agenda.replace(entering, now);
+        self.agenda.forget(gone_jobs, now);
         self.is_stale = true;
+        for interrupted in std::mem::take(&mut self.waiting) {
+            self.tasks.spawn(take_up(self.runner.clone(), interrupted, self.later.0.clone()));
+        }
         self.look();
         now
     }
@@ -299,8 +310,12 @@ impl Engine {
     }
 
     fn settle(&mut self, id: Id, cursor: Option<Timestamp>) {
-        if let Some((place, expected)) = self.busy.remove(&id) {
-            self.agenda.settle(place, cursor.unwrap_or(expected), self.runner.worker.clock.now());
+        let Some((place, expected)) = self.busy.remove(&id) else { return };
+        let now = self.runner.worker.clock.now();
+        match cursor.filter(|cursor| *cursor != expected) {
+            // Another process was faster, or has moved the schedule.
+            Some(cursor) => self.agenda.give_up(place, cursor, now),
+            None => self.agenda.settle(place, expected, now),
         }
     }
 
@@ -327,12 +342,12 @@ impl Engine {
     fn take_over(&mut self) {
         // Another process may have changed what there is to do; and what could not be read is read again.
         self.is_stale = true;
-        let runner = self.runner.clone();
+        let (runner, later) = (self.runner.clone(), self.later.0.clone());
         self.tasks.spawn(async move {
             match runner.worker.store.take_over().await {
                 Ok(interrupted) => {
                     for interrupted in interrupted {
-                        drop(runner.take_up(interrupted).await);
+                        take_up(runner.clone(), interrupted, later.clone()).await;
                     }
                 }
                 Err(error) => {
@@ -363,5 +378,13 @@ impl Engine {
                 "the grace period is over; what is left is taken up at the next start"
             );
         }
+    }
+}
+
+/// Takes up an interrupted run, or puts it where it waits.
+async fn take_up(runner: Runner, interrupted: Interrupted, later: mpsc::UnboundedSender<Interrupted>) {
+    if let TakenUp::Later(interrupted) = runner.take_up(interrupted).await {
+        // Without the loop nothing will be otherwise before the next start.
+        drop(later.send(*interrupted));
     }
 }

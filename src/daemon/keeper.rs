@@ -139,7 +139,7 @@ impl Runner {
     /// When a debt is to be paid, by the files as they were loaded.
     pub(super) fn payment(&self, debt: &Debt, now: Timestamp) -> Payment {
         // Accounts that no job uses are not kept ready, configured or not.
-        restore::payment(debt, true, self.jobs.values().map(AsRef::as_ref), now)
+        restore::payment(debt, true, self.jobs.values().map(AsRef::as_ref), &self.left_out, now)
     }
 
     /// Sees to a duty, if it is still to be done by now.

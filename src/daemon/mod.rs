@@ -36,9 +36,9 @@ pub use look::{History, Unread};
 pub use pursuit::Pursuer;
 pub use reload::{InForce, Reloader, Reloading, Report, Request};
 pub use restore::Paid;
-pub use runner::{Fired, Runner};
+pub use runner::{Fired, Runner, TakenUp};
 pub use schedule::{Back, Refusal};
-pub use set::{Quarantined, Readying, Set, by_name, used, without};
+pub use set::{Readying, Set, by_name, left_out, used, without};
 pub use sightings::Sightings;
 pub use successors::Successors;
 pub use survey::{Surveyed, survey};
@@ -50,14 +50,14 @@ use std::time::Duration;
 use calloff_core::agenda::{self as rules, Entry};
 use calloff_core::config::Job;
 use calloff_core::diagnostic::Diagnostic;
-use calloff_core::ids::JobName;
+use calloff_core::reload::LeftOut;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::chain;
-use crate::store::{Store, StoreError};
+use crate::store::{Kept, Store, StoreError};
 
 /// The agenda of these jobs, each standing where the record has it. `fresh` is where they stand on a fresh record. Those
-/// of `broken` files are not in it, and are not forgotten.
+/// that were left out are not in it, and are not forgotten.
 ///
 /// # Errors
 ///
@@ -65,13 +65,15 @@ use crate::store::{Store, StoreError};
 pub async fn agenda(
     store: &Store,
     jobs: &[Arc<Job>],
-    broken: &[JobName],
+    left_out: &LeftOut,
     now: Timestamp,
     fresh: Timestamp,
 ) -> Result<Agenda, StoreError> {
     let fingerprints =
         jobs.iter().map(|job| (job.name.clone(), rules::fingerprint(&Entry::from(job.as_ref())))).collect();
-    let cursors = store.baselines(fingerprints, broken.to_vec(), now, fresh).await?;
+    let broken = left_out.jobs.iter().map(|job| job.job.clone()).collect();
+    let kept = if left_out.others.is_empty() { Kept::These(broken) } else { Kept::All };
+    let cursors = store.baselines(fingerprints, kept, now, fresh).await?;
     let jobs = jobs.iter().filter_map(|job| Some((Arc::clone(job), *cursors.get(&job.name)?)));
     let seen = store.seen().await?.into_iter();
     let starts = seen.filter_map(|(account, seen)| Some((account, seen.backup.next_start(seen.read_at)?)));

@@ -12,14 +12,15 @@ use calloff_core::agenda::{self as rules, Entry};
 use calloff_core::config::{Job, LogLevel, Settings};
 use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::JobName;
-use calloff_core::reload::{self, Candidate, Cause, Changes, Refusal, Verdict};
+use calloff_core::reload::{self, Candidate, Cause, Changes, LeftOut, Refusal, Verdict};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::accounts::{Accounts, Surroundings};
 use super::engine::Handle;
-use super::set::{Quarantined, Readying, Set, by_name, used};
+use super::set::{Readying, Set, by_name, used};
 use crate::error::chain;
 use crate::files::{Loaded, Loader, Scan, Watcher};
 use crate::store::Store;
@@ -27,8 +28,8 @@ use crate::store::Store;
 /// How long files must rest before they are read.
 const REST: Duration = Duration::from_millis(250);
 
-/// How often it is looked whether they rest before it is left for later.
-const LOOKS: u32 = 40;
+/// How long it is waited for that before it is left for later.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Asks for a look whether files have changed.
 #[derive(Debug)]
@@ -66,8 +67,8 @@ pub struct Report {
     pub refusal: Option<Refusal>,
     /// What is wrong with them.
     pub diagnostics: Arc<[Diagnostic]>,
-    /// The jobs that are not in force since the start.
-    pub quarantined: Arc<[Quarantined]>,
+    /// What is not in force since the start.
+    pub left_out: Arc<LeftOut>,
     /// Whether they are being read anew.
     pub is_reading: bool,
 }
@@ -77,7 +78,7 @@ impl Report {
     #[must_use]
     pub fn of_start(
         in_force: Arc<InForce>,
-        quarantined: Vec<Quarantined>,
+        left_out: Arc<LeftOut>,
         diagnostics: Vec<Diagnostic>,
         at: Timestamp,
     ) -> Self {
@@ -90,7 +91,7 @@ impl Report {
             changes,
             refusal: None,
             diagnostics: diagnostics.into(),
-            quarantined: quarantined.into(),
+            left_out,
             is_reading: false,
         }
     }
@@ -106,7 +107,7 @@ impl Report {
     /// Whether all files are in force.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        self.verdict == Verdict::Accepted && self.quarantined.is_empty()
+        self.verdict == Verdict::Accepted && self.left_out.is_nothing()
     }
 }
 
@@ -173,7 +174,7 @@ impl Reloader {
     ) -> (Self, mpsc::Sender<Request>, mpsc::Receiver<Request>, watch::Receiver<Report>) {
         let (hints, requests) = mpsc::channel(16);
         let (reports, report) = watch::channel(of.report);
-        let is_complete = report.borrow().quarantined.iter().all(|job| job.account.is_none());
+        let is_complete = report.borrow().left_out.jobs.iter().all(|job| job.account.is_none());
         let base = of.loader.config().parent().map(PathBuf::from).unwrap_or_default();
         let reloader = Self {
             loader: Arc::new(Mutex::new(of.loader)),
@@ -196,7 +197,7 @@ impl Reloader {
 
     /// Follows the files until it is stopped.
     pub async fn run(mut self, mut requests: mpsc::Receiver<Request>, stop: CancellationToken) {
-        self.watch();
+        self.watch().await;
         // What changed while nobody watched.
         let mut request = Request::by(Cause::Poll);
         loop {
@@ -248,7 +249,7 @@ impl Reloader {
             return self.news(Refusal::Unsteady, vec![], before, by);
         };
         self.seen = Some(scan).filter(|scan| scan.is_settled());
-        if !self.is_watched() && self.watch() {
+        if !self.is_watched() && self.watch().await {
             // What has changed before it was watched is found by the next look.
             self.seen = None;
             drop(self.hints.try_send(Request::by(Cause::Poll)));
@@ -322,6 +323,8 @@ impl Reloader {
         if is_same && !by.is_person() && last.is_well() {
             return None;
         }
+        // Who asks has most often changed something just before, and the file system has told of it.
+        let changes = if is_same { last.changes } else { changes };
         let since = if is_same { last.since } else { self.put_in_force(set).await };
         tracing::info!(
             event = "reload.accepted",
@@ -334,7 +337,11 @@ impl Reloader {
             "the files are in force"
         );
         let at = self.surroundings.clock.now();
-        Some(Report { since, changes, ..Report::of_start(Arc::clone(&self.in_force), vec![], vec![], at) })
+        Some(Report {
+            since,
+            changes,
+            ..Report::of_start(Arc::clone(&self.in_force), Arc::default(), vec![], at)
+        })
     }
 
     /// Gives since when the set is in force.
@@ -356,21 +363,21 @@ impl Reloader {
         let before = Arc::clone(&self.in_force.accounts);
         let (base, state) = (self.base.clone(), self.store.folder().to_owned());
         let surroundings = self.surroundings.clone();
-        let known = self.in_force.jobs.clone();
+        let (known, left_out) = (self.in_force.jobs.clone(), Arc::clone(&self.reports.borrow().left_out));
         let made = tokio::task::spawn_blocking(move || {
             let readying =
                 Readying { settings: &settings, base: &base, state: &state, surroundings: &surroundings };
             let needed = used(&jobs);
-            // Those that are ready may have runs that are yet to be taken up.
-            let names = needed.iter().chain(before.keys()).cloned().collect();
-            let (accounts, failures) = readying.ready(&names, &before);
+            let (accounts, failures) = readying.ready_all(&before);
             if let Some((name, error)) = failures.iter().find(|(name, _)| needed.contains(*name)) {
                 return Err(Refusal::Secret(format!("account `{name}`: {}", chain(error))));
             }
             let new = entering(&known, &jobs);
             let by_name = by_name(&jobs);
-            let stands = BTreeMap::new();
-            Ok((Set { settings, jobs, by_name, accounts: Arc::new(accounts), stands }, new))
+            let (accounts, stands) = (Arc::new(accounts), BTreeMap::new());
+            let gone = left_out.jobs.iter().map(|job| &job.job);
+            let gone = gone.filter(|job| !by_name.contains_key(job.as_str())).cloned().collect();
+            Ok((Set { settings, jobs, by_name, accounts, stands, gone }, new))
         });
         let internal = |error| Refusal::Record(format!("internal error: {error}"));
         let (mut set, new) = made.await.map_err(internal)??;
@@ -382,7 +389,8 @@ impl Reloader {
     /// Reads the files, once they rest, and says what they were; nothing if they don't rest. `before` is what they were
     /// just now.
     async fn read(&mut self, mut before: Scan) -> Option<(Loaded, Scan)> {
-        for _ in 0..LOOKS {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
             tokio::time::sleep(REST).await;
             let (loaded, scan) = self.with_loader(Loader::load).await?;
             if !scan.is_same(before) {
@@ -404,7 +412,7 @@ impl Reloader {
     }
 
     /// Has the file system tell of changes, and says whether it will.
-    fn watch(&mut self) -> bool {
+    async fn watch(&mut self) -> bool {
         self.watcher = None;
         let (config, jobs) = {
             let loader = self.loader();
@@ -413,13 +421,15 @@ impl Reloader {
         let Some(jobs) = jobs else { return false };
         let hints = self.hints.clone();
         // Where a request waits already, it serves for this, too.
-        match Watcher::start(&config, jobs, move || drop(hints.try_send(Request::by(Cause::Change)))) {
-            Ok(watcher) => self.watcher = Some(watcher),
-            Err(error) => tracing::warn!(
+        let changed = move || drop(hints.try_send(Request::by(Cause::Change)));
+        match tokio::task::spawn_blocking(move || Watcher::start(&config, jobs, changed)).await {
+            Ok(Ok(watcher)) => self.watcher = Some(watcher),
+            Ok(Err(error)) => tracing::warn!(
                 event = "reload.unwatched",
                 error = chain(&error),
                 "changes of files are not told at once: it is looked for them once a minute"
             ),
+            Err(error) => tracing::error!(event = "reload.unwatched", %error, "watching ended in a defect"),
         }
         self.watcher.is_some()
     }

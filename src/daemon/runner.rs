@@ -9,6 +9,7 @@ use calloff_core::config::Job;
 use calloff_core::hold::{Held, Memory};
 use calloff_core::ids::{AccountName, BackupId, BackupRef, JobName, RunId};
 use calloff_core::outcome::Outcome;
+use calloff_core::reload::LeftOut;
 use calloff_core::retry::RetryPolicy;
 use calloff_core::run::{MANUAL_JOB, Run, RunState, Target, Trigger};
 use jiff::Timestamp;
@@ -33,10 +34,21 @@ pub struct Runner {
     pub accounts: Arc<Accounts>,
     /// Accounts that the files don't have any more, for what was due before.
     pub former: Arc<Accounts>,
+    /// What the start has done without.
+    pub left_out: Arc<LeftOut>,
     /// The loaded jobs, by name: an interrupted run goes by its job's file as it is now.
     pub jobs: Arc<BTreeMap<String, Arc<Job>>>,
     /// How a run is retried that no loaded job stands for.
     pub default_retry: RetryPolicy,
+}
+
+/// What became of a run that was interrupted.
+#[derive(Debug)]
+pub enum TakenUp {
+    /// It was carried out.
+    Ended(Box<Ended>),
+    /// It has to wait until files are others.
+    Later(Box<Interrupted>),
 }
 
 /// What came of something due.
@@ -173,13 +185,21 @@ impl Runner {
 
     /// Takes up a run whose process ended before it did. What it had tried before counts in its record, not
     /// against its new attempts.
-    pub async fn take_up(&self, interrupted: Interrupted) -> Option<Ended> {
-        let Interrupted { run, decided, verify, debt } = interrupted;
+    pub async fn take_up(&self, interrupted: Interrupted) -> TakenUp {
+        let run = &interrupted.run;
         let Some(access) = self.accounts.get(&run.account) else {
             tracing::error!(event = "run.orphaned", run_id = %run.run_id, job = run.job, account = %run.account,
-                "an interrupted run can't be taken up: its account is not configured; put it back to finish the run");
-            return None;
+                "an interrupted run waits: its account is not in calloff.toml, or its secrets can't be read");
+            return TakenUp::Later(Box::new(interrupted));
         };
+        // What its file says decides over what is not settled: that it is wrong does not mean that it is gone.
+        let is_settled = interrupted.decided && interrupted.debt == RunDebt::None;
+        if !is_settled && !self.jobs.contains_key(&run.job) && self.left_out.may_have(&run.job) {
+            tracing::error!(event = "run.orphaned", run_id = %run.run_id, job = run.job, account = %run.account,
+                "an interrupted run waits: its job's file is wrong; mend it");
+            return TakenUp::Later(Box::new(interrupted));
+        }
+        let Interrupted { run, decided, verify, debt } = interrupted;
         tracing::warn!(event = "run.taken_up", run_id = %run.run_id, job = run.job, account = %run.account,
             "a run that was interrupted is taken up");
         let owing = if debt == RunDebt::Owed { Owing::DebtOfInterrupted } else { Owing::Nothing };
@@ -193,9 +213,9 @@ impl Runner {
             None if decided && debt == RunDebt::None => {
                 Orders { verify, decided, owing, ..Orders::unconditional(self.default_retry) }
             }
-            None => return Some(self.worker.give_up(run, owing).await),
+            None => return TakenUp::Ended(Box::new(self.worker.give_up(run, owing).await)),
         };
-        Some(self.worker.carry_out(Arc::clone(access), run, &orders, || ()).await)
+        TakenUp::Ended(Box::new(self.worker.carry_out(Arc::clone(access), run, &orders, || ()).await))
     }
 
     pub(super) async fn begin(

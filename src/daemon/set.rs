@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use calloff_core::config::{Job, Settings};
+use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::{AccountName, JobName};
+use calloff_core::reload::{LeftOut, Quarantined};
 use jiff::Timestamp;
 
 use super::accounts::{Access, Accounts, Surroundings};
@@ -24,22 +26,17 @@ pub struct Set {
     pub accounts: Arc<Accounts>,
     /// Where the schedules stand of those that were not in force before, if they are on record.
     pub stands: BTreeMap<JobName, Timestamp>,
+    /// Jobs that the start had done without, and whose files are gone.
+    pub gone: Vec<JobName>,
 }
 
-/// A job that is not in force since the start, because something about it is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quarantined {
-    /// The job.
-    pub job: JobName,
-    /// Its account, if its file says that much.
-    pub account: Option<AccountName>,
-    /// What is wrong.
-    pub why: String,
-}
-
-impl From<Wrong> for Quarantined {
-    fn from(Wrong { job, why }: Wrong) -> Self {
-        Self { job, account: None, why }
+/// The jobs and other things that files give no use of.
+#[must_use]
+pub fn left_out(wrong: Vec<Wrong>, others: &[Diagnostic]) -> LeftOut {
+    let quarantined = |Wrong { job, why }| Quarantined { job, account: None, why };
+    LeftOut {
+        jobs: wrong.into_iter().map(quarantined).collect(),
+        others: others.iter().filter(|found| found.is_error()).map(Diagnostic::to_string).collect(),
     }
 }
 
@@ -69,8 +66,15 @@ pub struct Readying<'a> {
 }
 
 impl Readying<'_> {
-    /// Makes those of the accounts ready that are configured, with their secrets as they are now; of the others it says
-    /// why it can't be. What is ready already, and has not changed, stays as it is.
+    /// Makes every account ready that can be, with its secrets as they are now: also one that no job uses may have a run
+    /// that is yet to be taken up. Of the others it says why not. What is ready already, and has not changed, stays as it
+    /// is.
+    #[must_use]
+    pub fn ready_all(self, before: &Accounts) -> (Accounts, BTreeMap<AccountName, SecretError>) {
+        self.ready(&self.settings.accounts.keys().cloned().collect(), before)
+    }
+
+    /// The same for those of these names.
     #[must_use]
     pub fn ready(
         self,

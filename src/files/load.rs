@@ -29,6 +29,8 @@ pub struct Loaded {
     pub wrong: Vec<Wrong>,
     /// Everything that was found, file by file.
     pub diagnostics: Vec<Diagnostic>,
+    /// Of these, what is about no job, or nobody knows which: `calloff.toml`, folders, names that no job can have.
+    pub others: Vec<Diagnostic>,
     /// How many files were read.
     pub files: usize,
 }
@@ -101,6 +103,7 @@ pub(super) fn settings(config: &Path, warn_from: Option<Timestamp>) -> (Loaded, 
 impl Loaded {
     /// Reads the job files found.
     pub(super) fn take(&mut self, found: Found, defaults: &JobDefaults, files: &mut impl Reads) {
+        self.others.extend(found.diagnostics.iter().cloned());
         self.diagnostics.extend(found.diagnostics);
         for file in found.files {
             self.files += 1;

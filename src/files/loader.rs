@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use calloff_core::config::{Checked, Job, JobDefaults, parse_job};
+use calloff_core::diagnostic::Code;
 use jiff::Timestamp;
 
 use super::folder::{Found, JobFile, job_files};
@@ -177,6 +178,9 @@ impl Reads for Known {
         {
             *job = Arc::clone(before);
         }
+        // What could not be read this time may be the next time, though nothing has touched the file.
+        let was_read = !checked.diagnostics.iter().any(|found| found.code == Code::Unreadable);
+        let stamp = stamp.filter(|_| was_read);
         let remembered = Remembered { stamp, checked: checked.clone(), load: self.load };
         self.files.insert(file.path.clone(), remembered);
         checked

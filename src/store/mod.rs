@@ -32,7 +32,7 @@ pub use examine::{Examined, examine};
 pub use history::{Filter, Last};
 pub use live::Seen;
 pub use owner::{Process, Role};
-pub use recovery::{Interrupted, Rebased, RunDebt};
+pub use recovery::{Interrupted, Kept, Rebased, RunDebt};
 pub use restores::{ForPayment, Owed, Payable, Settlement, Successor};
 pub use runs::{Attempt, Claim, Claimed, Decided, Decision, Ending, Missed, NewRun, Written};
 pub use writer::Health;

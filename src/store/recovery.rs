@@ -28,6 +28,24 @@ pub struct Interrupted {
     pub debt: RunDebt,
 }
 
+/// Jobs that are not loaded, and whose files are there all the same.
+#[derive(Debug, Clone)]
+pub enum Kept {
+    /// These.
+    These(Vec<JobName>),
+    /// Perhaps any: nobody knows what is in a folder that can't be read.
+    All,
+}
+
+impl Kept {
+    fn has(&self, job: &str) -> bool {
+        match self {
+            Self::These(jobs) => jobs.iter().any(|kept| kept.as_str() == job),
+            Self::All => true,
+        }
+    }
+}
+
 /// A job whose schedule counts anew from an instant on, or not any more.
 #[derive(Debug, Clone)]
 pub struct Rebased {
@@ -64,8 +82,8 @@ impl Store {
     ///
     /// A job that is new, or whose fingerprint has changed, stands at `now`: an edit never makes a past
     /// instant due. On a fresh record jobs stand at `fresh` instead. A job that was away for more than an hour is
-    /// new when it comes back; a shorter absence is a file on the move, and loses nothing. Nor do the jobs of files
-    /// that are there and `broken`, however long that takes.
+    /// new when it comes back; a shorter absence is a file on the move, and loses nothing. Nor do the jobs that
+    /// are `kept`, however long that takes.
     ///
     /// # Errors
     ///
@@ -73,19 +91,19 @@ impl Store {
     pub async fn baselines(
         &self,
         jobs: Vec<(JobName, String)>,
-        broken: Vec<JobName>,
+        kept: Kept,
         now: Timestamp,
         fresh: Timestamp,
     ) -> Result<BTreeMap<JobName, Timestamp>, StoreError> {
         // Most starts change nothing, and reading works even while the record takes no writes.
         let known = self.cursors().await?;
-        if let Some(stands) = unchanged(&jobs, &known, now) {
+        if let Some(stands) = unchanged(&jobs, &kept, &known, now) {
             return Ok(stands);
         }
         let write = move |tx: &Transaction<'_>| {
             let empty: bool = tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM jobs)", [], |row| row.get(0))?;
             let baseline = if empty { fresh } else { now };
-            mark_absent(tx, &jobs, &broken, now)?;
+            mark_absent(tx, &jobs, &kept, now)?;
             jobs.iter()
                 .map(|(job, fingerprint)| Ok((job.clone(), stand(tx, job, fingerprint, baseline, now)?)))
                 .collect()
@@ -116,8 +134,8 @@ impl Store {
         })
     }
 
-    /// Where the schedules of these jobs stand, if they are on record; a file that was away for a moment goes on where it
-    /// stood.
+    /// Where those of these jobs stand whose schedules go on where they stood: they are on record, the same as then, and
+    /// were not away for longer than a moment.
     ///
     /// # Errors
     ///
@@ -130,10 +148,10 @@ impl Store {
         self.read(move |connection| {
             let mut stands = BTreeMap::new();
             for (job, fingerprint) in jobs {
-                if let Some((known, cursor)) = counts(connection, &job, now)? {
-                    let cursor = agenda::baseline(Some((&known, cursor)), &fingerprint, now);
-                    stands.insert(job, cursor);
-                }
+                let known = counts(connection, &job, now)?;
+                let goes_on =
+                    known.filter(|(known, cursor)| *known == fingerprint && agenda::plausible(*cursor, now));
+                stands.extend(goes_on.map(|(_, cursor)| (job, cursor)));
             }
             Ok(stands)
         })
@@ -173,10 +191,12 @@ impl Store {
 /// Where the jobs stand, if the record knows exactly these and none was edited.
 fn unchanged(
     jobs: &[(JobName, String)],
+    kept: &Kept,
     known: &BTreeMap<String, (String, Timestamp)>,
     now: Timestamp,
 ) -> Option<BTreeMap<JobName, Timestamp>> {
-    if jobs.len() != known.len() {
+    let loaded: BTreeSet<&str> = jobs.iter().map(|(job, _)| job.as_str()).collect();
+    if !known.keys().all(|job| loaded.contains(job.as_str()) || kept.has(job)) {
         return None;
     }
     let stand = |(job, fingerprint): &(JobName, String)| {
@@ -190,13 +210,14 @@ fn unchanged(
 fn mark_absent(
     tx: &Transaction<'_>,
     jobs: &[(JobName, String)],
-    broken: &[JobName],
+    kept: &Kept,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let loaded: BTreeSet<&str> = jobs.iter().map(|(job, _)| job).chain(broken).map(JobName::as_str).collect();
+    let loaded: BTreeSet<&str> = jobs.iter().map(|(job, _)| job.as_str()).collect();
     let mut find = tx.prepare_cached("SELECT job FROM jobs WHERE absent_since IS NULL")?;
     let known: Vec<String> = find.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    known.iter().filter(|job| !loaded.contains(job.as_str())).try_for_each(|job| absent(tx, job, now))
+    let gone = known.iter().filter(|job| !loaded.contains(job.as_str()) && !kept.has(job));
+    gone.into_iter().try_for_each(|job| absent(tx, job, now))
 }
 
 /// Where a job stands, which is then on record.

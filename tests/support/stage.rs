@@ -13,6 +13,7 @@ use calloff::daemon::{
 use calloff::store::{Filter, Role, Store};
 use calloff::zoho::{Fault, Sending, Transport};
 use calloff_core::config::{Job, JobDefaults, Settings, parse_job, parse_settings};
+use calloff_core::reload::LeftOut;
 use calloff_core::run::Run;
 use calloff_sim::{Scenario, SharedWorld, World};
 use jiff::{SignedDuration, Timestamp};
@@ -195,6 +196,7 @@ impl Stage {
             },
             accounts: Arc::new(accounts),
             former: Arc::default(),
+            left_out: Arc::default(),
             jobs: Arc::new(BTreeMap::new()),
             default_retry: self.settings.retry,
         }
@@ -213,7 +215,8 @@ impl Stage {
     /// Runs the daemon on these jobs for so long, then stops it.
     pub async fn serve(&self, jobs: &[Arc<Job>], length: Duration) {
         let now = self.clock.now();
-        let agenda = daemon::agenda(&self.store, jobs, &[], now, now).await.expect("the record works");
+        let agenda =
+            daemon::agenda(&self.store, jobs, &LeftOut::default(), now, now).await.expect("the record works");
         let interrupted = self.store.take_over().await.expect("the record works");
         let (beating, beats) = beat();
         let stop = self.stop.clone();
@@ -237,8 +240,9 @@ impl Stage {
     ) -> JoinSet<Option<(usize, Timestamp)>> {
         let awake_since = self.clock.now();
         let runner = self.runner_of(jobs);
-        let mut agenda =
-            daemon::agenda(&self.store, jobs, &[], awake_since, awake_since).await.expect("the record works");
+        let mut agenda = daemon::agenda(&self.store, jobs, &LeftOut::default(), awake_since, awake_since)
+            .await
+            .expect("the record works");
         let mut tasks: JoinSet<Option<(usize, Timestamp)>> = JoinSet::new();
         // What windows leave to be done is seen to beside the runs.
         let mut keeper = Keeper::default();

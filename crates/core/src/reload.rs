@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::config::{Job, Settings};
+use crate::ids::{AccountName, JobName};
 use crate::words::words;
 
 words! {
@@ -37,6 +38,48 @@ impl Cause {
     #[must_use]
     pub fn is_person(self) -> bool {
         matches!(self, Self::Signal | Self::Command)
+    }
+}
+
+/// A job that is not in force since the start, because something about it is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The job.
+    pub job: JobName,
+    /// Its account; `None` if its file does not say that much.
+    pub account: Option<AccountName>,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// What a start has done without.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Jobs, sorted by name.
+    pub jobs: Vec<Quarantined>,
+    /// Files and folders that stand for no job, or for nobody knows which: what is wrong with each.
+    pub others: Vec<String>,
+}
+
+impl LeftOut {
+    /// Whether the start has done without nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.jobs.is_empty() && self.others.is_empty()
+    }
+
+    /// Whether the job of that name may be among it.
+    #[must_use]
+    pub fn may_have(&self, job: &str) -> bool {
+        !self.others.is_empty() || self.jobs.iter().any(|quarantined| quarantined.job.as_str() == job)
+    }
+
+    /// What of it may be about an account: nobody knows then which windows of that are held.
+    #[must_use]
+    pub fn concerning(&self, account: &AccountName) -> Option<String> {
+        let concerns = |job: &&Quarantined| job.account.as_ref().is_none_or(|its| its == account);
+        let job = self.jobs.iter().find(concerns).map(|job| format!("the job `{}`", job.job));
+        job.or_else(|| self.others.first().cloned())
     }
 }
 
@@ -235,6 +278,28 @@ mod tests {
             let candidate = Candidate { settings, jobs, errors };
             assert_eq!(judge_start(candidate, is_strict, allow_empty), judged, "{candidate:?}");
         }
+    }
+
+    #[test]
+    fn what_was_left_out_may_be_about_any_account_that_it_does_not_rule_out() {
+        let account = |name: &str| AccountName::parse(name).unwrap();
+        let job = |job: &str, of: Option<&str>| Quarantined {
+            job: job.parse().unwrap(),
+            account: of.map(account),
+            why: String::new(),
+        };
+        let nothing = LeftOut::default();
+        assert!(
+            nothing.is_nothing() && !nothing.may_have("a") && nothing.concerning(&account("x")).is_none()
+        );
+        let known = LeftOut { jobs: vec![job("a", Some("x"))], others: vec![] };
+        assert!(!known.is_nothing() && known.may_have("a") && !known.may_have("b"));
+        assert_eq!(known.concerning(&account("x")).as_deref(), Some("the job `a`"));
+        assert_eq!(known.concerning(&account("y")), None);
+        let unknown = LeftOut { jobs: vec![job("a", None)], others: vec![] };
+        assert!(unknown.concerning(&account("y")).is_some());
+        let folder = LeftOut { jobs: vec![], others: vec!["jobs/eu: E001".to_owned()] };
+        assert!(folder.may_have("anything") && folder.concerning(&account("y")).is_some());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::config::Job;
 use crate::ids::{AccountName, BackupId, RestoreId};
 use crate::live::{LiveBackup, Phase};
 use crate::outcome::Outcome;
+use crate::reload::LeftOut;
 use crate::words::words;
 
 words! {
@@ -183,12 +184,14 @@ pub enum Payment {
 ///
 /// It falls due when its job's window closes, by the file as it is now, and when no other window is open that a job of
 /// the same account holds or restores after: two windows in a row owe one restore. After a refusal it waits. If its
-/// job is gone, or restores nothing any more, nobody can tell when its window is over: a person decides.
+/// job is gone, or restores nothing any more, nobody can tell when its window is over: a person decides. Nor is it paid
+/// while a job was `left_out` that may hold the account.
 #[must_use]
 pub fn payment<'a>(
     debt: &Debt,
     has_account: bool,
     jobs: impl IntoIterator<Item = &'a Job>,
+    left_out: &LeftOut,
     now: Timestamp,
 ) -> Payment {
     let (mut own, mut closes) = (None, None);
@@ -230,7 +233,12 @@ pub fn payment<'a>(
     let longest = SignedDuration::try_from(LONGEST_PAUSE).unwrap_or(SignedDuration::MAX);
     match debt.next_try.filter(|next| *next > now && next.duration_since(now) <= longest) {
         Some(next) => Payment::At(next),
-        None => Payment::Now,
+        None => match left_out.concerning(&debt.account) {
+            Some(what) => Payment::ByHand(format!(
+                "it waits: {what} is not in force, and nobody knows whether a window of it is held: mend it"
+            )),
+            None => Payment::Now,
+        },
     }
 }
 
@@ -369,6 +377,7 @@ mod tests {
     use super::*;
     use crate::config::{JobDefaults, parse_job, parse_settings};
     use crate::ids::JobName;
+    use crate::reload::Quarantined;
 
     const OPENS: &str = "2026-11-27T18:00:00Z";
     const RULE: &str = "RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=TU";
@@ -443,10 +452,10 @@ mod tests {
         ];
         for (now, other, want, why) in table {
             let jobs = std::iter::once(&own).chain(&other);
-            assert_eq!(payment(&debt(), true, jobs, ts(now)), want, "{why}");
+            assert_eq!(payment(&debt(), true, jobs, &LeftOut::default(), ts(now)), want, "{why}");
         }
         let off = job("freeze", "acme", "freeze", "enabled = false\nrestore = {}");
-        let at = payment(&debt(), true, [&off], ts("2026-11-27T19:00:00Z"));
+        let at = payment(&debt(), true, [&off], &LeftOut::default(), ts("2026-11-27T19:00:00Z"));
         assert_eq!(
             at,
             Payment::At(ts("2026-11-28T00:00:00Z")),
@@ -455,15 +464,37 @@ mod tests {
     }
 
     #[test]
+    fn a_debt_waits_while_a_job_is_left_out_that_may_hold_its_account() {
+        let own = job("freeze", "acme", "freeze", "restore = {}");
+        let now = ts("2026-11-28T00:00:00Z");
+        let without = |account: Option<&str>| LeftOut {
+            jobs: vec![Quarantined {
+                job: JobName::parse("import").unwrap(),
+                account: account.map(|name| AccountName::parse(name).unwrap()),
+                why: String::new(),
+            }],
+            others: vec![],
+        };
+        let pays = |left_out: &LeftOut| payment(&debt(), true, [&own], left_out, now);
+        for left_out in [without(None), without(Some("acme"))] {
+            let Payment::ByHand(why) = pays(&left_out) else { panic!("it is paid") };
+            assert!(why.contains("`import` is not in force"), "{why}");
+        }
+        assert_eq!(pays(&without(Some("globex"))), Payment::Now, "that is another account's");
+        let open = payment(&debt(), true, [&own], &without(None), ts("2026-11-27T19:00:00Z"));
+        assert_eq!(open, Payment::At(now), "it is not due yet in any case");
+    }
+
+    #[test]
     fn a_debt_without_its_job_waits_for_a_person() {
         let now = ts("2026-11-28T00:00:00Z");
-        let by_hand = |jobs: &[Job]| match payment(&debt(), true, jobs, now) {
+        let by_hand = |jobs: &[Job]| match payment(&debt(), true, jobs, &LeftOut::default(), now) {
             Payment::ByHand(why) => why,
             other => panic!("{other:?}"),
         };
         assert!(by_hand(&[]).starts_with("orphaned: there is no valid job `freeze`"));
         assert!(by_hand(&[job("freeze", "acme", "freeze", "")]).contains("no `[restore]`"));
-        let away = payment(&debt(), false, [], now);
+        let away = payment(&debt(), false, [], &LeftOut::default(), now);
         assert!(matches!(away, Payment::ByHand(why) if why.contains("not configured")));
         assert!(by_hand(&[job("freeze", "globex", "freeze", "restore = {}")]).contains("no valid job"));
     }
@@ -476,7 +507,9 @@ mod tests {
         assert_eq!(minutes(u32::MAX), 360);
         let own = job("freeze", "acme", "freeze", "restore = {}");
         let now = ts("2026-11-28T00:00:00Z");
-        let after = |next: &str| payment(&Debt { next_try: Some(ts(next)), ..debt() }, true, [&own], now);
+        let after = |next: &str| {
+            payment(&Debt { next_try: Some(ts(next)), ..debt() }, true, [&own], &LeftOut::default(), now)
+        };
         assert_eq!(after("2026-11-28T00:01:00Z"), Payment::At(ts("2026-11-28T00:01:00Z")));
         assert_eq!(after("2026-11-27T23:59:00Z"), Payment::Now);
         assert_eq!(after("2027-11-28T00:00:00Z"), Payment::Now, "the clock was ahead then");

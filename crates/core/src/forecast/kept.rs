@@ -11,6 +11,7 @@ use crate::config::{Hold, Job};
 use crate::course::{Course, Question};
 use crate::hold::{self, Held, Memory, Response};
 use crate::ids::{BackupRef, RestoreId};
+use crate::reload::LeftOut;
 use crate::restore::{self, Debt, DebtState, Found, NewDebt, Payment};
 
 /// What stands on record of an account when its forecast begins. The default is nothing.
@@ -182,7 +183,13 @@ impl<'p, 'a> Kept<'p, 'a> {
         self.looks += self.keepers;
         let now = world.now;
         let Some((debt, due)) = &mut self.debt else { return };
-        *due = match restore::payment(debt, true, self.players.iter().map(|player| player.job), now) {
+        *due = match restore::payment(
+            debt,
+            true,
+            self.players.iter().map(|player| player.job),
+            &LeftOut::default(),
+            now,
+        ) {
             Payment::At(at) => Some(at).filter(|at| *at > now),
             Payment::ByHand(_) => None,
             Payment::Now => match world.find(&debt.pre_image.rrule) {
