@@ -115,7 +115,7 @@ fn a_reload_is_asked_for_by_command_or_signal_and_its_verdict_is_told() {
     let daemon = Daemon::start(&place);
     let done = place.run(&["reload"]);
     assert_eq!((done.code, done.stderr.as_str()), (0, ""));
-    assert!(done.stdout.starts_with("accepted: 2 in force since "), "{}", done.stdout);
+    assert!(done.stdout.starts_with("accepted: 2 jobs in force since "), "{}", done.stdout);
 
     place.write("jobs/b.toml", "account = \"acme\"\nbackup = []\n");
     let done = place.run(&["reload"]);

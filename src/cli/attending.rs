@@ -133,6 +133,7 @@ fn verdict(report: &Report, form: Form) -> Result<Answer, Error> {
     let why = report.refusal.as_ref().map(ToString::to_string);
     let is_accepted = report.verdict == Verdict::Accepted;
     let jobs = report.in_force.jobs.len();
+    let many = format!("{jobs} {}", if jobs == 1 { "job" } else { "jobs" });
     let code = if is_accepted { 0 } else { 78 };
     if form.json {
         let row = Row {
@@ -151,7 +152,7 @@ fn verdict(report: &Report, form: Form) -> Result<Answer, Error> {
     }
     if is_accepted {
         let since = report::seconds(report.since);
-        let stdout = format!("accepted: {jobs} in force since {since} ({})\n", report.changes);
+        let stdout = format!("accepted: {many} in force since {since} ({})\n", report.changes);
         return Ok(Answer { stdout, ..Answer::default() });
     }
     let mut stderr = render::diagnostics(&report.diagnostics, Format::Human, true);
@@ -161,7 +162,7 @@ fn verdict(report: &Report, form: Form) -> Result<Answer, Error> {
     // To write to a text can't fail.
     let _ = writeln!(
         stderr,
-        "error: rejected: {}; what was in force before stays in force ({jobs} jobs)",
+        "error: rejected: {}; what was in force before stays in force ({many})",
         why.unwrap_or_default()
     );
     Ok(Answer { stderr, code, ..Answer::default() })

@@ -135,7 +135,10 @@ impl Start {
 
     /// Says in the log which jobs are not in force.
     pub(super) fn say_quarantined(&self) {
-        daemon::say_errors(&self.diagnostics);
+        // What is wrong with files has been printed.
+        for other in &self.left_out.others {
+            tracing::error!(event = "config.error", "{other}");
+        }
         for Quarantined { job, account, why } in &self.left_out.jobs {
             tracing::error!(
                 event = "job.quarantined",
