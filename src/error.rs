@@ -13,15 +13,27 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// Files were read and found wanting; the diagnostics have been printed.
-    #[error("{problems} {} in {files} {}; nothing was sent", plural(*problems, "problem"), plural(*files, "file"))]
+    #[error("{problems} {} in {files} {}", plural(*problems, "problem"), plural(*files, "file"))]
     Config {
         /// How many errors.
         problems: usize,
         /// In how many files.
         files: usize,
     },
+    /// The job that is wanted is wrong; why has been said.
+    #[error("the job `{job}` can't be run: {why}")]
+    WrongJob {
+        /// The job.
+        job: String,
+        /// What is wrong.
+        why: String,
+    },
     /// What is right was done, and the rest of the jobs was left out; why has been said.
-    #[error("something is wrong with the files, and {jobs} {} left out; the rest was done", if *jobs == 1 { "job was" } else { "jobs were" })]
+    #[error("something is wrong with the files, and {} left out; what is right was done", match jobs {
+        0 => "it was".to_owned(),
+        1 => "1 job was".to_owned(),
+        jobs => format!("{jobs} jobs were"),
+    })]
     Quarantined {
         /// How many jobs.
         jobs: usize,
@@ -49,7 +61,10 @@ pub enum Error {
     #[error("the record can't be used")]
     Store(#[from] StoreError),
     /// There is no daemon to ask.
-    #[error("no daemon answers: is `calloff run` running, with the same calloff.toml, and may you ask it?")]
+    #[error(
+        "no daemon answers: is `calloff run` running, with the same calloff.toml, and as you or are you root? \
+         If `state` or `control` has changed since it started, it takes a restart"
+    )]
     NoDaemon,
     /// There is a daemon, and it does not answer.
     #[error("the daemon does not answer: see its log, and whether it still fires (`calloff history`)")]
@@ -110,6 +125,7 @@ impl Error {
             Self::Output(_) | Self::Internal(_) => 70,
             Self::Config { .. }
             | Self::Quarantined { .. }
+            | Self::WrongJob { .. }
             | Self::NoConfig(_)
             | Self::Secret { .. }
             | Self::Scenario { .. } => 78,

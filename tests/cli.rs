@@ -133,15 +133,22 @@ fn a_wrong_configuration_exits_78_and_nothing_is_sent(#[case] line: &str, #[case
 }
 
 #[test]
-fn what_a_person_sets_off_is_not_begun_while_a_file_is_wrong() {
-    let good = "backups = [\"42\"]\n[schedule]\nevery = \"1s\"\n";
+fn what_a_person_sets_off_is_run_though_another_file_is_wrong() {
+    let good = "backups = [\"42\"]\n[schedule]\nevery = \"1h\"\n";
     for bad in ["../../x", "12a", ""] {
-        let wrong = format!("backups = [\"{bad}\"]\n[schedule]\nevery = \"1s\"\n");
+        let wrong = format!("backups = [\"{bad}\"]\n[schedule]\nevery = \"1h\"\n");
         let place = Place::new(&scenario(""), "", &[("good", good), ("eu/wrong", &wrong)]);
-        let done = place.run(&["trigger", "good"]);
-        assert_eq!(done.code, 78, "{}", done.stderr);
-        assert!(done.stderr.contains("jobs/eu/wrong.toml:2:"), "{}", done.stderr);
+        let refused = place.run(&["trigger", "good", "eu/wrong"]);
+        assert_eq!(refused.code, 78, "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("`eu/wrong` can't be run: jobs/eu/wrong.toml:2:"),
+            "{}",
+            refused.stderr
+        );
         assert_eq!(place.requests(), 0);
+        let done = place.run(&["trigger", "good"]);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        assert!(done.stderr.contains("jobs/eu/wrong.toml:2:"), "{}", done.stderr);
         // A job file doesn't matter to `cancel`.
         assert_eq!(place.run(&["cancel", "42", "-a", "acme"]).code, 0);
     }
@@ -159,7 +166,7 @@ fn once_does_without_the_files_that_are_wrong_and_says_so() {
     let place = Place::new(&scenario(""), "", &[("good", &just_due("42")), ("eu/wrong", wrong)]);
     let done = place.run(&["once", "--since", "1m", "--json"]);
     assert_eq!(done.code, 78, "{}", done.stderr);
-    assert!(done.stderr.contains("jobs/eu/wrong.toml:2:"), "{}", done.stderr);
+    assert!(done.stderr.contains(r#""file":"jobs/eu/wrong.toml","line":2"#), "{}", done.stderr);
     assert!(done.stderr.contains("1 job was left out"), "{}", done.stderr);
     assert_eq!(done.json()[0]["targets"][0]["outcome"], "cancelled");
 
@@ -193,6 +200,8 @@ fn once_does_without_an_account_whose_secret_is_not_there() {
 #[case(&["next", "--at", "tomorrow", "job"])]
 #[case(&["history", "--outcome", "stopped"])]
 #[case(&["nonsense"])]
+#[case(&["history", "--job", "nothing"])]
+#[case(&["--log-level", "bogus", "next"])]
 fn what_can_not_be_meant_exits_64_and_nothing_is_sent(#[case] args: &[&str]) {
     let place = Place::new(&scenario(""), "", &[("job", &format!("backups = [\"42\"]\n{LATER}"))]);
     let done = place.run(args);

@@ -178,7 +178,9 @@ fn introduction(tale: &Tale, story: Story, url: &str, length: Duration) -> Strin
     };
     let mut text = format!("A simulated Zoho answers at {url}. {what}\n");
     for (name, job) in tale.jobs {
-        let comment = job.lines().take_while(|line| line.starts_with('#'));
+        // What is for editors is not for readers.
+        let lines = job.lines().skip_while(|line| line.starts_with("#:"));
+        let comment = lines.take_while(|line| line.starts_with('#'));
         let comment: Vec<&str> = comment.map(|line| line.trim_start_matches(['#', ' '])).collect();
         text.push_str("\n  ");
         text.push_str(&report::styled(report::BOLD, format_args!("{}/{name}", tale.folder)));

@@ -25,7 +25,7 @@ pub(super) async fn once(
     let start = setup::start(config, &surroundings, insisting)?;
     let configuration = &start.configuration;
     configuration.log(log, output.is_terminal() && !args.form.json)?;
-    start.say_quarantined();
+    start.say_left_out();
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
     let interrupted = store.take_over_at_start().await?;

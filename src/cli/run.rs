@@ -1,5 +1,6 @@
 //! `calloff run`: the daemon.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub(super) async fn run(config: Option<&Path>, log: &LogArgs, args: &RunArgs) ->
     let insisting = Insisting { is_strict: args.strict, allow_empty: args.allow_empty };
     let start = setup::start(config, &surroundings, insisting)?;
     start.configuration.log(log, false)?;
-    start.say_quarantined();
+    start.say_left_out();
     let stop = setup::stop_on_signals()?;
     let following = Following { allow_empty: args.allow_empty, log_level: log.log_level.is_some() };
     let serving = Serving { hangups: Some(hangups), following };
@@ -137,6 +138,11 @@ fn listen(configuration: &Configuration) -> Option<Server> {
     for place in &places {
         match Server::bind(place) {
             Ok(server) => return Some(server),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => tracing::warn!(
+                event = "control.taken",
+                place = %place.display(),
+                "another daemon answers commands there, and not this one: is it running twice?"
+            ),
             Err(error) => tracing::warn!(
                 event = "control.unavailable",
                 place = %place.display(),

@@ -19,7 +19,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::daemon::{self, Accounts, Readying, Runner, Successors, Surroundings, Worker};
 use crate::error::{Error, chain};
 use crate::files::{Loaded, Loader, Scan};
-use crate::store::{Interrupted, Role, Store};
+use crate::store::{Interrupted, Role, Store, StoreError};
 use crate::zoho::HttpTransport;
 use crate::{files, logs};
 
@@ -76,7 +76,10 @@ pub(super) fn start(
     let now = surroundings.clock.now();
     let mut loader = Loader::new(find(config)?);
     let (read, seen) = loader.load(now);
-    output::diagnostics(&read.diagnostics);
+    let refused = |diagnostics: &[Diagnostic]| {
+        output::diagnostics(diagnostics);
+        problem(diagnostics).unwrap_or(Error::Config { problems: 0, files: 0 })
+    };
     let candidate = Candidate {
         settings: read.settings.as_ref(),
         jobs: read.jobs.len(),
@@ -93,7 +96,7 @@ pub(super) fn start(
                 "there is no job file in `{folder}`; put one there, or say --allow-empty"
             )));
         }
-        _ => return Err(problem(&diagnostics).unwrap_or(Error::Config { problems: 0, files: 0 })),
+        _ => return Err(refused(&diagnostics)),
     };
     let mut configuration = Configuration { settings, folder: base, jobs };
     let (accounts, mut failures) = configuration.ready_all(&configuration.state_folder(), surroundings);
@@ -104,6 +107,7 @@ pub(super) fn start(
     configuration.jobs = jobs;
     let is_nothing_left = configuration.jobs.is_empty() && !insisting.allow_empty;
     if let Some(error) = unready.filter(|_| insisting.is_strict || is_nothing_left) {
+        output::diagnostics(&diagnostics);
         return Err(error);
     }
     let mut left_out = daemon::left_out(wrong, &others);
@@ -133,11 +137,13 @@ impl Start {
         (!self.left_out.is_nothing()).then_some(Error::Quarantined { jobs: self.left_out.jobs.len() })
     }
 
-    /// Says in the log which jobs are not in force.
-    pub(super) fn say_quarantined(&self) {
-        // What is wrong with files has been printed.
-        for other in &self.left_out.others {
-            tracing::error!(event = "config.error", "{other}");
+    /// Says which jobs are not in force, and what is wrong with files: to people where the log is for them, else as a
+    /// part of it.
+    pub(super) fn say_left_out(&self) {
+        if logs::is_json(self.configuration.settings.log.format) {
+            daemon::say_errors(&self.diagnostics);
+        } else {
+            output::diagnostics(&self.diagnostics);
         }
         for Quarantined { job, account, why } in &self.left_out.jobs {
             tracing::error!(
@@ -290,7 +296,10 @@ impl Configuration {
     /// Opens the record to read it; `None` if there is none yet.
     pub(super) fn open_existing(&self) -> Result<Option<Store>, Error> {
         let path = self.record();
-        if path.exists() { Ok(Some(Store::open(&path, Role::Reader, SystemClock.now())?)) } else { Ok(None) }
+        // To be kept out is not to find nothing.
+        let is_there =
+            path.try_exists().map_err(|source| StoreError::Folder { path: self.state_folder(), source })?;
+        if is_there { Ok(Some(Store::open(&path, Role::Reader, SystemClock.now())?)) } else { Ok(None) }
     }
 
     /// Sets up the log as the configuration and the command line say. A command whose results a person reads on

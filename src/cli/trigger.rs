@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use calloff_core::ids::JobName;
 use tokio::task::JoinSet;
@@ -11,7 +12,7 @@ use super::args::{LogArgs, TriggerArgs};
 use super::output::Output;
 use super::results::{self, Done, Results};
 use super::setup;
-use crate::daemon::Fired;
+use crate::daemon::{Fired, Runner};
 use crate::error::Error;
 use crate::store::Role;
 
@@ -21,14 +22,19 @@ pub(super) async fn trigger(
     args: TriggerArgs,
     output: Output,
 ) -> Result<ExitCode, Error> {
-    let configuration = setup::configuration(config)?;
+    // Somebody else's slip is no reason not to run what is right.
+    let (configuration, left_out, _) = setup::configuration_as_far_as_valid(config)?;
     configuration.log(log, output.is_terminal() && !args.form.json)?;
+    if let Some(wrong) = left_out.jobs.iter().find(|wrong| args.jobs.contains(&wrong.job)) {
+        return Err(Error::WrongJob { job: wrong.job.to_string(), why: wrong.why.clone() });
+    }
     let named: BTreeSet<JobName> = args.jobs.into_iter().collect();
     let jobs = configuration.select(&named.into_iter().collect::<Vec<_>>())?;
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
     let interrupted = store.take_over_at_start().await?;
     let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING)).await?;
+    let runner = Runner { left_out: Arc::new(left_out), ..runner };
 
     let mut tasks = JoinSet::new();
     results::take_up(interrupted, &runner, &mut tasks);

@@ -123,7 +123,8 @@ async fn converse<F: Future<Output = Answer>>(
     let peer = stream.peer_cred()?.uid();
     if peer != uid && peer != 0 {
         tracing::warn!(event = "control.refused", uid = peer, "a command of another user is not heard");
-        return Ok(());
+        let stderr = "error: the daemon hears only its own user and root\n".to_owned();
+        return reply(&mut stream, &Answer { stderr, code: 69, ..Answer::default() }).await;
     }
     let late = || io::Error::from(io::ErrorKind::TimedOut);
     let line =
@@ -141,8 +142,13 @@ async fn converse<F: Future<Output = Answer>>(
             Answer { stderr, code: 64, ..Answer::default() }
         }
     };
-    let mut line = serde_json::to_vec(&answer)?;
+    reply(&mut stream, &answer).await
+}
+
+async fn reply(stream: &mut UnixStream, answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
+    let late = || io::Error::from(io::ErrorKind::TimedOut);
     tokio::time::timeout(PATIENCE, stream.write_all(&line)).await.unwrap_or_else(|_| Err(late()))
 }
 
@@ -238,9 +244,8 @@ mod tests {
         };
         let (conversed, answered) = tokio::join!(conversation, asking);
         conversed.unwrap();
-        assert_eq!(answered.is_ok(), is_root);
-        if let Ok(answer) = answered {
-            assert!(String::from_utf8(answer).unwrap().contains("does not know this"));
-        }
+        let answer = String::from_utf8(answered.unwrap()).unwrap();
+        let said = if is_root { "does not know this" } else { "only its own user" };
+        assert!(answer.contains(said), "{answer}");
     }
 }

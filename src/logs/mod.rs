@@ -19,12 +19,7 @@ use pretty::Pretty;
 pub fn init(format: LogFormat, level: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(directives(level))
         .map_err(|_| format!("`{level}` is no log level: use error, warn, info, debug or trace"))?;
-    let terminal = std::io::stderr().is_terminal();
-    let json = match format {
-        LogFormat::Auto => !terminal,
-        LogFormat::Pretty => false,
-        LogFormat::Json => true,
-    };
+    let json = is_json(format);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -44,6 +39,28 @@ pub fn init(format: LogFormat, level: &str) -> Result<(), String> {
         tracing::subscriber::set_global_default(builder.finish())
     };
     Ok(())
+}
+
+/// Whether a log of this format is for programs: `auto` is, unless it goes to a terminal.
+#[must_use]
+pub fn is_json(format: LogFormat) -> bool {
+    match format {
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Pretty => false,
+        LogFormat::Json => true,
+    }
+}
+
+/// Says whether a level, or a filter, is one.
+///
+/// # Errors
+///
+/// If it is not, with those that there are.
+pub fn check_level(level: &str) -> Result<(), String> {
+    match EnvFilter::try_new(directives(level)) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("`{level}` is no log level: use error, warn, info, debug or trace")),
+    }
 }
 
 /// What sets another level.

@@ -1,6 +1,6 @@
 //! Reading the record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calloff_core::ids::JobName;
 use calloff_core::outcome::Outcome;
@@ -37,6 +37,20 @@ pub struct Last {
 }
 
 impl Store {
+    /// The names of all jobs that are on record, or were.
+    ///
+    /// # Errors
+    ///
+    /// If the record can't be read.
+    pub async fn known_jobs(&self) -> Result<BTreeSet<String>, StoreError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare("SELECT job FROM jobs UNION SELECT DISTINCT job FROM runs")?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        })
+        .await
+    }
+
     /// The runs that match, oldest first.
     ///
     /// # Errors

@@ -13,6 +13,8 @@ use std::time::Duration;
 use calloff_core::outcome::Outcome;
 use clap::{Args, Parser, Subcommand};
 
+use crate::logs;
+
 pub(super) use acting::{CancelArgs, OnceArgs, RunArgs, TriggerArgs};
 pub(super) use checking::{CheckArgs, CheckFormat, ExplainArgs, NextArgs, PlanArgs};
 pub(super) use entering::{CompletionsArgs, DoctorArgs, InitArgs, ManArgs, SchemaArgs, SchemaOf, Shell};
@@ -56,7 +58,7 @@ pub struct Cli {
 #[derive(Debug, Clone, Default, Args)]
 pub struct LogArgs {
     /// The least severe level that is logged: error, warn, info, debug or trace
-    #[arg(long, global = true, value_name = "LEVEL", env = "CALLOFF_LOG")]
+    #[arg(long, global = true, value_name = "LEVEL", env = "CALLOFF_LOG", value_parser = level)]
     pub log_level: Option<String>,
 }
 
@@ -122,6 +124,10 @@ pub struct Form {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 10m, 2h or 7d"))
+}
+
+fn level(text: &str) -> Result<String, String> {
+    logs::check_level(text).map(|()| text.to_owned())
 }
 
 fn outcome(text: &str) -> Result<Outcome, String> {
