@@ -4,10 +4,11 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use calloff::daemon::{Duty, Paid, Runner};
+use calloff::daemon::{self, Duty, Engine, Paid, Runner};
 use calloff::store::{Role, Store};
 use calloff_core::config::Job;
 use calloff_core::ids::{BackupRef, RestoreId};
@@ -15,7 +16,7 @@ use calloff_core::reload::{LeftOut, Quarantined};
 use calloff_core::restore::DebtState;
 use calloff_sim::Status;
 use jiff::SignedDuration;
-use support::stage::{Stage, start};
+use support::stage::{Stage, beat, start, within_the_hour};
 
 const RULE: &str = "RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=MO";
 
@@ -70,6 +71,41 @@ async fn nothing_is_paid_while_a_job_is_left_out_that_may_hold_the_account() {
     let left_out = LeftOut { jobs: vec![other], others: vec![] };
     assert!(!pays(&Runner { left_out: Arc::new(left_out), ..runner.clone() }).await);
     assert!(pays(&runner).await, "it is mended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_stops_when_files_come_into_force_that_hold_the_account() {
+    let faults = "[accounts.acme.faults]\nschedule = [\"INTERNAL_ERROR\"]";
+    let later = "\n[[windows.later]]\nopens = \"30 0 17 27 11 *\"\nlasts = \"2h\"\n";
+    let stage = Stage::new(&weekly(faults), &format!("{WINDOW}{later}"));
+    let patient = "retry = { initial_delay = \"10m\", max_delay = \"10m\", give_up_after = \"1h\" }";
+    let job = job(&stage, &format!("restore = {{}}\n{patient}"));
+    let other =
+        "backups = [\"current\"]\nschedule.at = \"2026-11-27T20:00:00Z\"\nwhen.window = \"later\"\nhold = {}";
+    let jobs = vec![Arc::clone(&job), stage.job("other", other)];
+    let runner = stage.runner_of(std::slice::from_ref(&job));
+    let agenda = daemon::agenda(&stage.store, &[job], &LeftOut::default(), start(), start()).await.unwrap();
+    let engine = Engine::new(runner.clone(), agenda, vec![], Duration::MAX, Duration::ZERO);
+    let handle = engine.handle();
+    let (beating, beats) = beat();
+    let serving = tokio::spawn(engine.run(beats));
+    let posts = || {
+        let world = stage.world.lock();
+        world.seen().filter(|seen| seen.method == "POST" && seen.path.ends_with("/backup")).count()
+    };
+    tokio::time::sleep(Duration::from_mins(61)).await;
+    assert_eq!(posts(), 1, "it was refused, and is tried again in 10 minutes");
+    let (settings, by_name) = (stage.settings.clone(), daemon::by_name(&jobs));
+    let (accounts, stands) = (runner.accounts, BTreeMap::new());
+    let set = daemon::Set { settings, jobs, by_name, accounts, stands, gone: vec![] };
+    within_the_hour(handle.replace(set)).await.expect("the loop runs");
+    tokio::time::sleep(Duration::from_mins(55)).await;
+    assert_eq!(posts(), 1, "the window of the other job is open");
+    tokio::time::sleep(Duration::from_mins(90)).await;
+    assert_eq!(posts(), 2, "it has closed");
+    stage.stop.cancel();
+    within_the_hour(serving).await.unwrap();
+    beating.abort();
 }
 
 /// The schedule is there, or owed.

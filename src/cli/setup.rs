@@ -402,6 +402,7 @@ impl Configuration {
             accounts: Arc::new(accounts),
             former: Arc::default(),
             left_out: Arc::default(),
+            current: Arc::default(),
             jobs: daemon::by_name(&self.jobs),
             default_retry: self.settings.retry,
         })

@@ -254,6 +254,7 @@ impl Engine {
         self.runner.accounts = accounts;
         self.runner.jobs = by_name;
         self.runner.left_out = Arc::default();
+        self.runner.current.set((Arc::clone(&self.runner.jobs), Arc::clone(&self.runner.left_out)));
         self.runner.default_retry = settings.retry;
         (self.keep, self.grace) = (settings.keep, settings.grace);
         let entering = jobs.into_iter().map(|job| Entering { stands: stands.remove(&job.name), job });

@@ -1,6 +1,7 @@
 //! What windows leave to be done: looks at those that are held, and restores once they have closed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use calloff_core::hold::{self, Held, Standing};
@@ -136,10 +137,12 @@ impl Runner {
         (at, Duty::Hold(held))
     }
 
-    /// When a debt is to be paid, by the files as they were loaded.
+    /// When a debt is to be paid, by the files as they are now.
     pub(super) fn payment(&self, debt: &Debt, now: Timestamp) -> Payment {
         // Accounts that no job uses are not kept ready, configured or not.
-        restore::payment(debt, true, self.jobs.values().map(AsRef::as_ref), &self.left_out, now)
+        let began_with = || (Arc::clone(&self.jobs), Arc::clone(&self.left_out));
+        let (jobs, left_out) = self.current.get().unwrap_or_else(began_with);
+        restore::payment(debt, true, jobs.values().map(AsRef::as_ref), &left_out, now)
     }
 
     /// Sees to a duty, if it is still to be done by now.

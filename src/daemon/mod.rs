@@ -36,7 +36,7 @@ pub use look::{History, Unread};
 pub use pursuit::Pursuer;
 pub use reload::{InForce, Reloader, Reloading, Report, Request};
 pub use restore::Paid;
-pub use runner::{Fired, Runner, TakenUp};
+pub use runner::{Current, Fired, Runner, TakenUp};
 pub use schedule::{Back, Refusal};
 pub use set::{Readying, Set, by_name, left_out, used, without};
 pub use sightings::Sightings;

@@ -1,7 +1,7 @@
 //! From what is due to what is done: claims, begins and carries out runs, for the daemon and for the commands.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use calloff_core::agenda::{self, DueRun, Pause};
@@ -38,8 +38,28 @@ pub struct Runner {
     pub left_out: Arc<LeftOut>,
     /// The loaded jobs, by name: an interrupted run goes by its job's file as it is now.
     pub jobs: Arc<BTreeMap<String, Arc<Job>>>,
+    /// What is in force by now, where that is more than this runner began with. Clones share it.
+    pub current: Arc<Current>,
     /// How a run is retried that no loaded job stands for.
     pub default_retry: RetryPolicy,
+}
+
+/// What is in force by now: what takes long asks it again before it goes on.
+#[derive(Debug, Default)]
+pub struct Current(RwLock<Option<InForceNow>>);
+
+/// The jobs by name, and what was left out.
+pub(super) type InForceNow = (Arc<BTreeMap<String, Arc<Job>>>, Arc<LeftOut>);
+
+impl Current {
+    /// Has other files in force from now on.
+    pub(super) fn set(&self, now: InForceNow) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    pub(super) fn get(&self) -> Option<InForceNow> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// What became of a run that was interrupted.

@@ -197,6 +197,7 @@ impl Stage {
             accounts: Arc::new(accounts),
             former: Arc::default(),
             left_out: Arc::default(),
+            current: Arc::default(),
             jobs: Arc::new(BTreeMap::new()),
             default_retry: self.settings.retry,
         }
