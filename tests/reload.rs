@@ -213,6 +213,8 @@ async fn play(seed: u64) {
     let mut set: Set = NAMES.iter().map(|name| (*name, Content::Good { every: 7, version: 0 })).collect();
     let mut folder = Folder::new(stage.folder().join("jobs"), style);
     folder.change(&texts(&set), || ());
+    // It looks somewhere between the instants at which jobs are due.
+    tokio::time::sleep(Duration::from_millis(rng.u64(0..1000))).await;
     let mut forces: Forces = vec![(stage.clock.now(), set.clone())];
     let live = Live::start(stage).await;
     for version in 1..=6 {
@@ -420,6 +422,31 @@ async fn what_the_record_has_of_a_schedule_counts_only_if_it_is_the_same() {
     assert_eq!(stands.into_values().collect::<Vec<_>>(), [stood]);
     // It counts from when it comes into force, which the loop knows best.
     assert!(stage.store.stands(of(&edited), now).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_another_process_has_loaded_first_is_on_time_here() {
+    let text = |every: &str| job(10, 1).replace("\"10s\"", &format!("\"{every}\", catch_up = \"0s\""));
+    let stage = Stage::new(SCHEDULED, "");
+    lay_out(&stage, SETTINGS);
+    let mut folder = Folder::new(stage.folder().join("jobs"), Style::Rename);
+    folder.change(&jobs_of(&[("a", text("1h"))]), || ());
+    // It looks between the instants at which jobs are due, as it does in real life.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let live = Live::start(stage).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let path = live.stage.folder().join("calloff.db");
+    let other = Store::open(&path, Role::Command, live.stage.clock.now()).unwrap();
+    let edited = live.stage.job_of("a", &text("7s"));
+    let of = vec![(edited.name.clone(), rules::fingerprint(&Entry::from(edited.as_ref())))];
+    let now = live.stage.clock.now();
+    other.baselines(of, Kept::These(vec![]), now, now).await.unwrap();
+    other.close().await;
+    folder.change(&jobs_of(&[("a", text("7s"))]), || ());
+    assert_eq!(live.reload().await.verdict, Verdict::Accepted);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let runs = live.end().await;
+    assert!(runs.len() >= 8 && runs.iter().all(|run| run.state == RunState::Succeeded), "{runs:?}");
 }
 
 #[tokio::test(start_paused = true)]
