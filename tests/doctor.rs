@@ -95,6 +95,20 @@ type Harm = fn(&Place);
 #[case::config(|place: &Place| mode(place, "calloff.toml", 0o666), "permissions", 78, "chmod o-w calloff.toml")]
 #[case::jobs(|place: &Place| mode(place, "jobs", 0o777), "permissions", 78, "chmod o-w jobs")]
 #[case::job_file(|place: &Place| mode(place, "jobs/job.toml", 0o666), "permissions", 78, "chmod o-w jobs/job.toml")]
+#[case::folder(|place: &Place| {
+    std::fs::create_dir(place.path("state")).unwrap();
+    mode(place, ".", 0o777);
+}, "permissions", 78, "chmod o-w .`")]
+#[case::job_folder(|place: &Place| {
+    place.write("jobs/eu/freeze/job.toml", &format!("account = \"acme\"\n{JOB}"));
+    mode(place, "jobs/eu", 0o777);
+}, "permissions", 78, "chmod o-w jobs/eu`")]
+#[case::secrets(|place: &Place| {
+    place.set_account_key("client_secret", "{ file = \"secrets/acme\" }");
+    place.write("secrets/acme", "canary");
+    mode(place, "secrets/acme", 0o600);
+    mode(place, "secrets", 0o777);
+}, "permissions", 78, "chmod o-w secrets`")]
 #[case::state(|place: &Place| {
     std::fs::create_dir(place.path("state")).unwrap();
     mode(place, "state", 0o777);
@@ -136,6 +150,16 @@ fn what_is_wrong_is_found_and_the_other_checks_go_on(
     let told = place.run(&["doctor"]);
     assert_eq!(told.code, code);
     assert!(told.stderr.contains(hint), "{}", told.stderr);
+}
+
+#[test]
+fn a_folder_in_which_nobody_can_touch_anothers_files_is_well() {
+    let place = place();
+    for folder in [".", "jobs"] {
+        mode(&place, folder, 0o1777);
+    }
+    let done = place.run(&["doctor", "--json"]);
+    assert_eq!((done.code, &row(&done, "permissions")["result"]), (0, &json!("ok")), "{}", done.stdout);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The machine: data of time zones, the state folder, the record, and whether a daemon is at work.
 
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -81,9 +81,7 @@ struct Access {
 fn writable(folder: &Path) -> io::Result<Access> {
     let metadata = folder.metadata()?;
     let probe = tempfile::tempfile_in(folder)?;
-    let mode = metadata.permissions().mode();
-    // With the sticky bit, as /tmp has it, nobody can touch another's files.
-    let others_may = mode & 0o002 != 0 && mode & 0o1000 == 0;
+    let others_may = super::others_may_write(&metadata);
     Ok(Access { is_ours: metadata.uid() == probe.metadata()?.uid(), others_may })
 }
 

@@ -5,6 +5,8 @@ mod network;
 mod own;
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -71,6 +73,14 @@ fn untold() -> impl Iterator<Item = Finding> {
     [Check::Credentials, Check::Store, Check::Daemon, Check::Reachability]
         .into_iter()
         .map(move |check| Finding::warn(check, "can't be told without a valid calloff.toml", hint))
+}
+
+/// Whether everybody on this machine may write a file, or put another one into a folder in place of one.
+fn others_may_write(metadata: &Metadata) -> bool {
+    let mode = metadata.permissions().mode();
+    // With the sticky bit, as /tmp has it, nobody can touch another's files.
+    let is_guarded = metadata.is_dir() && mode & 0o1000 != 0;
+    mode & 0o002 != 0 && !is_guarded
 }
 
 fn print(findings: &[Finding], is_json: bool, output: &mut Output) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! Our own files: the configuration, who may write it, and the secrets.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use calloff_core::checkup::{Check, Finding};
 use calloff_core::config::{Account, SecretRef};
@@ -39,16 +39,9 @@ pub(super) fn configuration(path: &Path, loaded: &Loaded) -> Finding {
     Finding::ok(Check::Configuration, read)
 }
 
-/// Whether others than those who are meant to can say what is called off.
+/// Whether others than those who are meant to can say what is called off, or put a secret of theirs in place of one.
 pub(super) fn permissions(path: &Path, loaded: &Loaded) -> Vec<Finding> {
-    let folder = loaded.jobs_folder.as_ref().filter(|folder| folder.exists());
-    let names = loaded.jobs.iter().map(|job| &job.name).chain(loaded.wrong.iter().map(|wrong| &wrong.job));
-    let jobs = folder.into_iter().flat_map(|folder| {
-        let file = |name: &JobName| folder.join(format!("{name}.toml"));
-        names.clone().map(file)
-    });
-    let all = std::iter::once(path.to_owned()).chain(folder.cloned()).chain(jobs);
-    let open = all.filter(|path| is_open_to_all(path));
+    let open = decisive(path, loaded).into_iter().filter(|path| is_open_to_all(path));
     let found: Vec<Finding> = open
         .map(|path| {
             let hint = format!("run `chmod o-w {}`", path.display());
@@ -66,8 +59,40 @@ pub(super) fn permissions(path: &Path, loaded: &Loaded) -> Vec<Finding> {
     }
 }
 
+/// The files of the configuration, and the folders in which somebody could put others in their place.
+fn decisive(path: &Path, loaded: &Loaded) -> BTreeSet<PathBuf> {
+    let base = loaded.base.as_path();
+    let jobs = loaded.jobs_folder.as_deref().filter(|folder| folder.exists());
+    let names = loaded.jobs.iter().map(|job| &job.name).chain(loaded.wrong.iter().map(|wrong| &wrong.job));
+    let job_files = jobs.into_iter().flat_map(|folder| {
+        let file = |name: &JobName| folder.join(format!("{name}.toml"));
+        names.clone().map(file)
+    });
+    let files: Vec<PathBuf> = std::iter::once(path.to_owned()).chain(job_files).collect();
+
+    let accounts = loaded.settings.iter().flat_map(|settings| settings.accounts.values());
+    let references = accounts.flat_map(|account| [&account.client_secret, &account.refresh_token]);
+    let secrets: Vec<PathBuf> = references
+        .filter_map(|place| match place {
+            SecretRef::File(file) => Some(base.join(file)),
+            SecretRef::Env(_) | SecretRef::Credential(_) => None,
+        })
+        .collect();
+
+    let is_ours =
+        |folder: &&Path| folder.starts_with(base) || jobs.is_some_and(|jobs| folder.starts_with(jobs));
+    let mut folders: BTreeSet<&Path> = jobs.into_iter().chain([base]).collect();
+    for file in files.iter().chain(&secrets) {
+        folders.extend(file.parent());
+        folders.extend(file.ancestors().skip(1).take_while(is_ours));
+    }
+    // An empty path is the folder that a bare `calloff.toml` is in.
+    let shown = |folder: &Path| if folder.as_os_str().is_empty() { ".".into() } else { folder.to_owned() };
+    folders.into_iter().map(shown).chain(files.iter().cloned()).collect()
+}
+
 fn is_open_to_all(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o002 != 0)
+    path.metadata().is_ok_and(|metadata| super::others_may_write(&metadata))
 }
 
 /// Whether each account's secrets can be read. They are forgotten at once.
