@@ -166,8 +166,16 @@ impl Store {
     /// The daemon that works on the record at this path now, if there is one; nothing is opened for that.
     #[must_use]
     pub fn daemon_at(path: &Path) -> Option<Process> {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        Owner::living_in(folder).into_iter().find(|process| process.role == Role::Daemon)
+        Self::find_daemon(path).ok().flatten()
+    }
+
+    /// The same for whoever needs to know whether it could be told.
+    ///
+    /// # Errors
+    ///
+    /// If there may be one that this user is not allowed to see.
+    pub fn find_daemon(path: &Path) -> std::io::Result<Option<Process>> {
+        Owner::daemon_in(path.parent().unwrap_or(Path::new("")))
     }
 
     /// Whether writes get through. Changes are seen by every receiver.

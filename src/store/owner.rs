@@ -4,7 +4,7 @@
 //! the process ends, however it ends; so a lock that can be had belongs to nobody who lives. No clock, no lease
 //! and no process number, which could be another's by now.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, ReadDir, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -81,9 +81,25 @@ impl Owner {
         living(&self.folder)
     }
 
-    /// Those that work on a record in this folder.
-    pub(super) fn living_in(state: &Path) -> Vec<Process> {
-        living(&state.join(FOLDER))
+    /// The daemon that works on a record in this folder.
+    ///
+    /// # Errors
+    ///
+    /// If none is seen, and not all could be looked at.
+    pub(super) fn daemon_in(state: &Path) -> io::Result<Option<Process>> {
+        let entries = match std::fs::read_dir(state.join(FOLDER)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            entries => entries?,
+        };
+        let mut unseen = None;
+        for path in locks(entries) {
+            match look_at(&path) {
+                Ok(Some(process)) if process.role == Role::Daemon => return Ok(Some(process)),
+                Ok(_) => {}
+                Err(error) => unseen = Some(error),
+            }
+        }
+        unseen.map_or(Ok(None), Err)
     }
 
     /// Forgets processes that were killed. Their runs must have been taken over before.
@@ -112,8 +128,21 @@ fn living(folder: &Path) -> Vec<Process> {
 }
 
 fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "lock"))
+    std::fs::read_dir(folder).into_iter().flat_map(locks)
+}
+
+fn locks(entries: ReadDir) -> impl Iterator<Item = PathBuf> {
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths.filter(|path| path.extension().is_some_and(|it| it == "lock"))
+}
+
+/// The process whose file it is, if it lives.
+fn look_at(path: &Path) -> io::Result<Option<Process>> {
+    let text = match std::fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        text => text?,
+    };
+    Ok(if is_locked(path) { serde_json::from_slice(&text).ok() } else { None })
 }
 
 fn path(folder: &Path, id: &str) -> PathBuf {

@@ -78,7 +78,12 @@ refresh_token = {{ env = "ACME_TOKEN" }}
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_calloff"));
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_calloff")), args)
+    }
+
+    /// The same of a copy of the program.
+    pub fn command_of(&self, program: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .current_dir(self.folder.path())
             .args(args)

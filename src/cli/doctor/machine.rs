@@ -1,6 +1,6 @@
 //! The machine: data of time zones, the state folder, the record, and whether a daemon is at work.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,8 +48,10 @@ fn version() -> Option<String> {
 pub(super) fn state_folder(configuration: &Configuration) -> Finding {
     let folder = configuration.state_folder();
     let subject = folder.display().to_string();
-    let existing = folder.ancestors().find(|folder| folder.exists() || folder.as_os_str().is_empty());
-    let existing = existing.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let existing = match nearest(&folder) {
+        Ok(existing) => existing,
+        Err(error) => return untold(Check::Permissions, &error).of(subject),
+    };
     let found = match writable(existing) {
         Err(error) => Finding::failed(
             Check::Permissions,
@@ -72,6 +74,23 @@ pub(super) fn state_folder(configuration: &Configuration) -> Finding {
     found.of(subject)
 }
 
+/// What can't be told, as the way there is closed to this user.
+fn untold(check: Check, error: &io::Error) -> Finding {
+    let hint = "run this as the user that runs Calloff: as root, `calloffctl doctor` does, where it came as a package";
+    let who = if error.kind() == ErrorKind::PermissionDenied { " as this user" } else { "" };
+    Finding::warn(check, format!("can't be told{who}: {error}"), hint)
+}
+
+/// The folder, or the nearest above it that there is.
+fn nearest(folder: &Path) -> io::Result<&Path> {
+    for above in folder.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
+        if above.try_exists()? {
+            return Ok(above);
+        }
+    }
+    Ok(Path::new("."))
+}
+
 struct Access {
     is_ours: bool,
     others_may: bool,
@@ -88,16 +107,16 @@ fn writable(folder: &Path) -> io::Result<Access> {
 /// Whether the record is sound, and of a version that this program knows.
 pub(super) async fn record(configuration: &Configuration) -> Finding {
     let path = configuration.record();
-    let found = if path.exists() {
-        match store::examine(&path, PATIENCE).await {
+    let found = match path.try_exists() {
+        Ok(false) => Finding::ok(Check::Store, "there is no record yet: the first start makes it"),
+        Err(error) => untold(Check::Store, &error),
+        Ok(true) => match store::examine(&path, PATIENCE).await {
             Ok(examined) => judge(&examined),
             Err(error) => {
                 let hint = "see whether it is a SQLite file, and run this as the user that it belongs to";
                 Finding::failed(Check::Store, chain(&error), hint)
             }
-        }
-    } else {
-        Finding::ok(Check::Store, "there is no record yet: the first start makes it")
+        },
     };
     found.of(path.display().to_string())
 }
@@ -125,11 +144,12 @@ fn judge(examined: &Examined) -> Finding {
 /// Whether a daemon works on this record.
 pub(super) fn daemon(configuration: &Configuration) -> Finding {
     let own = env!("CARGO_PKG_VERSION");
-    match Store::daemon_at(&configuration.record()) {
-        None => {
+    match Store::find_daemon(&configuration.record()) {
+        Err(error) => untold(Check::Daemon, &error),
+        Ok(None) => {
             Finding::ok(Check::Daemon, "not running; `calloff run` starts it, `calloff once` does without")
         }
-        Some(daemon) => {
+        Ok(Some(daemon)) => {
             let since = report::seconds(daemon.since);
             let detail = format!("running, pid {}, version {}, since {since}", daemon.pid, daemon.version);
             if daemon.version == own {
