@@ -57,6 +57,16 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// A refresh token was issued, and is in another file than it should be.
+    #[error("the refresh token is in `{}`, as it couldn't be put at `{}`", file.display(), place.display())]
+    TokenBeside {
+        /// The file that has it.
+        file: PathBuf,
+        /// Where it should be.
+        place: PathBuf,
+        /// Why it is not.
+        source: std::io::Error,
+    },
     /// The record can't be used.
     #[error("the record can't be used")]
     Store(#[from] StoreError),
@@ -121,6 +131,7 @@ impl Error {
             | Self::Stopping
             | Self::Unrecorded
             | Self::TokenLost { .. }
+            | Self::TokenBeside { .. }
             | Self::Simulator { .. } => 69,
             Self::Output(_) | Self::Internal(_) => 70,
             Self::Config { .. }

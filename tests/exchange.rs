@@ -190,6 +190,29 @@ fn a_token_that_can_not_be_handed_over_is_said_to_be_lost() {
     assert_eq!(place.requests(), 1);
 }
 
+/// A place where Zoho takes its time, and what is done while it does.
+fn meanwhile(scenario: &str, act: impl FnOnce(&Place, &Child)) -> (Place, Done) {
+    let place = place(&format!("{scenario}[accounts.acme.faults]\ntoken = [{{ delay = \"2s\" }}]\n"));
+    let mut child = start(&place, &[]);
+    drop(child.stdin.take().map(|mut stdin| stdin.write_all(CODE.as_bytes())));
+    place.wait_until("Zoho is asked", |place| place.requests() == 1);
+    act(&place, &child);
+    let done = Done::from(child.wait_with_output().unwrap());
+    (place, done)
+}
+
+#[test]
+fn a_token_whose_place_was_taken_meanwhile_is_kept_beside_it() {
+    let (place, done) = meanwhile("", |place, _| place.write(FILE, "mine"));
+    assert_eq!((done.code, done.stdout.as_str()), (69, ""), "{}", done.stderr);
+    let mut kept = kept(&place);
+    kept.sort_by_key(|(name, _)| name == "acme-refresh-token");
+    let [(beside, token), (_, mine)] = &kept[..] else { panic!("{kept:?}") };
+    assert_eq!((token, mine.as_str()), (&format!("{TOKEN}\n"), "mine"));
+    assert!(done.stderr.contains(&format!("/secrets/{beside}`, as it couldn't be put")), "{}", done.stderr);
+    assert!(done.stderr.contains("move it") && !done.stderr.contains("lost"), "{}", done.stderr);
+}
+
 #[test]
 fn job_files_may_be_wrong_but_not_calloff_toml_nor_the_client_secret() {
     let wrong = place("");

@@ -5,7 +5,7 @@ use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, PersistError};
 
 /// As much as any refresh token takes: a disk that is full is noticed before there is one.
 const RESERVED: usize = 4096;
@@ -26,6 +26,23 @@ pub enum FreshError {
         /// The file.
         path: PathBuf,
         /// The operating system's reason.
+        source: io::Error,
+    },
+}
+
+/// Why a secret is not where it should be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnplacedError {
+    /// It couldn't be written, and nobody has it.
+    #[error("couldn't write it")]
+    Lost(#[source] io::Error),
+    /// It is written, beside its place.
+    #[error("couldn't give it its name; it is in `{}`", file.display())]
+    Beside {
+        /// The file that has it.
+        file: PathBuf,
+        /// Why it has no other name.
         source: io::Error,
     },
 }
@@ -69,20 +86,28 @@ impl FreshSecret {
     ///
     /// # Errors
     ///
-    /// If that fails after all.
-    pub fn write(mut self, secret: &SecretString) -> io::Result<()> {
+    /// If that fails after all. What is written by then is kept.
+    pub fn write(mut self, secret: &SecretString) -> Result<(), UnplacedError> {
+        self.fill(secret).map_err(UnplacedError::Lost)?;
+        let placed = if self.replaces {
+            self.file.persist(&self.path)
+        } else {
+            self.file.persist_noclobber(&self.path)
+        };
+        let unplaced = placed.err().map(|PersistError { error, file }| match file.keep() {
+            Ok((_, file)) => UnplacedError::Beside { file, source: error },
+            Err(unkept) => UnplacedError::Lost(unkept.error),
+        });
+        // It is there; that its name is durable too is more than some file systems can be asked for.
+        drop(File::open(folder(&self.path)).and_then(|folder| folder.sync_all()));
+        unplaced.map_or(Ok(()), Err)
+    }
+
+    fn fill(&mut self, secret: &SecretString) -> io::Result<()> {
         self.file.rewind()?;
         self.file.as_file().set_len(0)?;
         writeln!(self.file, "{}", secret.expose_secret())?;
-        self.file.as_file().sync_all()?;
-        if self.replaces {
-            self.file.persist(&self.path)?;
-        } else {
-            self.file.persist_noclobber(&self.path)?;
-        }
-        // It is there; that its name is durable too is more than some file systems can be asked for.
-        drop(File::open(folder(&self.path)).and_then(|folder| folder.sync_all()));
-        Ok(())
+        self.file.as_file().sync_all()
     }
 }
 
@@ -124,7 +149,11 @@ mod tests {
         let path = folder.path().join("token");
         let ready = FreshSecret::prepare(&path, false).unwrap();
         std::fs::write(&path, "mine").unwrap();
-        assert!(ready.write(&SecretString::from("a")).is_err());
+        let unplaced = ready.write(&SecretString::from("a"));
+        let Err(UnplacedError::Beside { file, .. }) = unplaced else { panic!("{unplaced:?}") };
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "a\n", "nor is what came too late thrown away");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_file(file).unwrap();
         assert!(matches!(FreshSecret::prepare(&path, false), Err(FreshError::Exists(_))));
         drop(FreshSecret::prepare(&path, true).unwrap());
         assert_eq!(

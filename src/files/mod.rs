@@ -13,7 +13,7 @@ mod watcher;
 
 pub use check::{Report, check};
 pub use find::{NoConfig, find_config};
-pub use fresh::{FreshError, FreshSecret};
+pub use fresh::{FreshError, FreshSecret, UnplacedError};
 pub use load::{Loaded, Wrong, load, load_settings};
 pub use loader::{Loader, Scan};
 pub use secret::{SecretError, read_secret};

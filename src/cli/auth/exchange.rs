@@ -16,7 +16,7 @@ use crate::cli::args::{AuthExchangeArgs, LogArgs};
 use crate::cli::output::{Output, notice};
 use crate::cli::setup;
 use crate::error::{Error, chain};
-use crate::files::{self, FreshError, FreshSecret};
+use crate::files::{self, FreshError, FreshSecret, UnplacedError};
 use crate::zoho::{self, ExchangeError, Exchanged, HttpTransport};
 
 /// What came of it, as JSON. The token itself is only ever in its file.
@@ -55,7 +55,7 @@ pub(super) async fn exchange(
     let Some(token) = &exchanged.refresh_token else { return Ok(without_refresh_token(account)) };
     match (fresh, &place) {
         (Some(fresh), Some(path)) => {
-            fresh.write(token).map_err(|source| lost(format!("`{}`", path.display()), source))?;
+            fresh.write(token).map_err(|error| unplaced(path, error))?;
         }
         _ => output.text(&format!("{}\n", token.expose_secret())).map_err(|error| match error {
             Error::Output(source) => lost("standard output".to_owned(), source),
@@ -107,6 +107,17 @@ fn prepare(path: &Path, replaces: bool) -> Result<FreshSecret, Error> {
         };
         Error::Usage(format!("{}{help}", chain(&error)))
     })
+}
+
+/// Says what to do about a token that is not where it should be.
+fn unplaced(place: &Path, error: UnplacedError) -> Error {
+    match error {
+        UnplacedError::Beside { file, source } => {
+            notice("it is good, and Zoho does not show it again: move it to where it should be");
+            Error::TokenBeside { file, place: place.to_owned(), source }
+        }
+        UnplacedError::Lost(source) => lost(format!("`{}`", place.display()), source),
+    }
 }
 
 /// Says what to do about a token that nobody has.
