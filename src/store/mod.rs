@@ -28,7 +28,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-pub use examine::{Examined, examine};
+pub use examine::{ExamineError, Examined, examine};
 pub use history::{Filter, Last};
 pub use live::Seen;
 pub use owner::{Process, Role};

@@ -13,7 +13,7 @@ use crate::cli::setup::Configuration;
 use crate::error::chain;
 use crate::files::Loaded;
 use crate::report;
-use crate::store::{self, Examined, Store};
+use crate::store::{self, ExamineError, Examined, Store};
 
 /// How long the record is looked at.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -112,6 +112,15 @@ pub(super) async fn record(configuration: &Configuration) -> Finding {
         Err(error) => untold(Check::Store, &error),
         Ok(true) => match store::examine(&path, PATIENCE).await {
             Ok(examined) => judge(&examined),
+            Err(ExamineError::Closed(error)) => untold(Check::Store, &error),
+            Err(error @ ExamineError::NotWithoutWriting(_)) => {
+                let hint = "what belongs beside it is not there: the next start of Calloff makes it";
+                Finding::warn(Check::Store, format!("can't be told: {}", chain(&error)), hint)
+            }
+            Err(error @ ExamineError::Foreign(_)) => {
+                let hint = "let `state` in calloff.toml name a file that Calloff has to itself";
+                Finding::failed(Check::Store, chain(&error), hint)
+            }
             Err(error) => {
                 let hint = "see whether it is a SQLite file, and run this as the user that it belongs to";
                 Finding::failed(Check::Store, chain(&error), hint)
