@@ -10,7 +10,7 @@ use std::process::{Child, Stdio};
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use support::program::{Done, Place, SECRET, TOKEN, files};
+use support::program::{Done, Place, SECRET, TOKEN, files, signal};
 
 /// Likewise a canary.
 const CODE: &str = "1000.canary0code0123456789abcdef.0123456789abcdef";
@@ -211,6 +211,30 @@ fn a_token_whose_place_was_taken_meanwhile_is_kept_beside_it() {
     assert_eq!((token, mine.as_str()), (&format!("{TOKEN}\n"), "mine"));
     assert!(done.stderr.contains(&format!("/secrets/{beside}`, as it couldn't be put")), "{}", done.stderr);
     assert!(done.stderr.contains("move it") && !done.stderr.contains("lost"), "{}", done.stderr);
+}
+
+#[rstest]
+fn a_signal_does_not_lose_the_token_that_is_on_its_way(#[values("INT", "TERM", "HUP")] name: &str) {
+    let (place, done) = meanwhile("", |_, child| {
+        signal(child, name);
+        signal(child, name);
+    });
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.stderr.contains("after 30s at the latest"), "{}", done.stderr);
+    assert_eq!(kept(&place), [("acme-refresh-token".to_owned(), format!("{TOKEN}\n"))]);
+}
+
+#[test]
+fn a_signal_before_the_code_is_sent_ends_it_and_leaves_nothing_behind() {
+    let place = place("");
+    let child = start(&place, &[]);
+    place.wait_until("it runs", |_| {
+        std::fs::read_link(format!("/proc/{}/exe", child.id()))
+            .is_ok_and(|program| program.file_name().is_some_and(|name| name == "calloff"))
+    });
+    signal(&child, "INT");
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert_eq!((done.code, place.requests(), kept(&place)), (-1, 0, vec![]), "{}", done.stderr);
 }
 
 #[test]

@@ -57,12 +57,32 @@ pub struct FreshSecret {
 }
 
 impl FreshSecret {
+    /// Finds out whether it could be made ready, with a file that has no name, so that nothing is left behind.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare`](Self::prepare).
+    pub fn try_out(path: &Path, replaces: bool) -> Result<(), FreshError> {
+        Self::reserve(path, replaces, tempfile::tempfile_in, |file| file).map(drop)
+    }
+
     /// Makes ready to write: whatever would keep it from being written shows here.
     ///
     /// # Errors
     ///
     /// If it is there, unless it is to be replaced, or can't be written.
     pub fn prepare(path: &Path, replaces: bool) -> Result<Self, FreshError> {
+        let file = Self::reserve(path, replaces, NamedTempFile::new_in, NamedTempFile::as_file)?;
+        Ok(Self { path: path.to_owned(), file, replaces })
+    }
+
+    /// Makes a file that is as large as a secret.
+    fn reserve<F>(
+        path: &Path,
+        replaces: bool,
+        make: impl FnOnce(PathBuf) -> io::Result<F>,
+        as_file: impl FnOnce(&F) -> &File,
+    ) -> Result<F, FreshError> {
         if path.file_name().is_none() || path.is_dir() {
             return Err(FreshError::NoFile(path.to_owned()));
         }
@@ -70,16 +90,13 @@ impl FreshSecret {
         if !replaces && path.symlink_metadata().is_ok() {
             return Err(FreshError::Exists(path.to_owned()));
         }
-        let file = Self::reserve(folder(path))
-            .map_err(|source| FreshError::Write { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), file, replaces })
-    }
-
-    fn reserve(folder: &Path) -> io::Result<NamedTempFile> {
-        let mut file = NamedTempFile::new_in(folder)?;
-        file.write_all(&[b'\n'; RESERVED])?;
-        file.as_file().sync_all()?;
-        Ok(file)
+        let reserved = make(folder(path).to_owned()).and_then(|reserved| {
+            let mut file = as_file(&reserved);
+            file.write_all(&[b'\n'; RESERVED])?;
+            file.sync_all()?;
+            Ok(reserved)
+        });
+        reserved.map_err(|source| FreshError::Write { path: path.to_owned(), source })
     }
 
     /// Writes the secret, and makes it durable.
@@ -147,6 +164,8 @@ mod tests {
     fn what_is_there_is_kept_also_if_it_came_meanwhile_and_nothing_is_left_behind() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
+        FreshSecret::try_out(&path, false).unwrap();
+        assert!(names(folder.path()).is_empty());
         let ready = FreshSecret::prepare(&path, false).unwrap();
         std::fs::write(&path, "mine").unwrap();
         let unplaced = ready.write(&SecretString::from("a"));
@@ -155,6 +174,7 @@ mod tests {
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_file(file).unwrap();
         assert!(matches!(FreshSecret::prepare(&path, false), Err(FreshError::Exists(_))));
+        assert!(matches!(FreshSecret::try_out(&path, false), Err(FreshError::Exists(_))));
         drop(FreshSecret::prepare(&path, true).unwrap());
         assert_eq!(
             (std::fs::read_to_string(&path).unwrap().as_str(), names(folder.path())),

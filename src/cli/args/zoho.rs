@@ -128,7 +128,7 @@ ZohoCRM.bulk.backup.CREATE; choose the organisation. The code is good once, for 
 
 It is read from standard input, its first line, or from a file; never from the arguments, which
 others on the machine can see. Needed is a valid calloff.toml with the account's client_id and
-client_secret; job files may be wrong. One request is made, and never repeated.
+client_secret; job files may be wrong. One request is made, and never repeated; Ctrl-C does not end it.
 
 The refresh token goes to where `refresh_token = { file = … }` of the account points, or to --out:
 a file that is new, with mode 0600, of the user that runs this: run it as Calloff's user, or hand

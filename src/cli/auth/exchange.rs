@@ -9,6 +9,7 @@ use calloff_core::place::{self, Place};
 use calloff_core::scope;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::code;
 use super::finding::Use;
@@ -42,10 +43,13 @@ pub(super) async fn exchange(
         .map_err(|error| Error::Secret { account: account.name.to_string(), reason: chain(&error) })?;
     let place = if args.stdout { None } else { Some(destination(args, account, &configuration.folder)?) };
     // The code is good once: whatever would waste it shows before it is sent, and before somebody has typed it.
-    let prepare = || place.as_deref().map(|path| prepare(path, args.force)).transpose();
-    drop(prepare()?);
+    if let Some(path) = &place {
+        FreshSecret::try_out(path, args.force).map_err(|error| unready(&error))?;
+    }
     let code = code::read(args.code_file.as_deref()).await?;
-    let fresh = prepare()?;
+    hold_signals(account)?;
+    let fresh = place.as_deref().map(|path| FreshSecret::prepare(path, args.force)).transpose();
+    let fresh = fresh.map_err(|error| unready(&error))?;
 
     let transport = HttpTransport::default();
     let exchanged = match zoho::exchange(account, &client_secret, &code, &transport).await {
@@ -98,15 +102,34 @@ fn destination(args: &AuthExchangeArgs, account: &Account, base: &Path) -> Resul
     }
 }
 
-fn prepare(path: &Path, replaces: bool) -> Result<FreshSecret, Error> {
-    FreshSecret::prepare(path, replaces).map_err(|error| {
-        let help = match &error {
-            FreshError::Exists(_) => "; nothing was sent: --force replaces it",
-            FreshError::Write { .. } => "; nothing was sent: make the folder, and writable",
-            _ => "; nothing was sent",
-        };
-        Error::Usage(format!("{}{help}", chain(&error)))
-    })
+fn unready(error: &FreshError) -> Error {
+    let help = match error {
+        FreshError::Exists(_) => "; nothing was sent: --force replaces it",
+        FreshError::Write { .. } => "; nothing was sent: make the folder, and writable",
+        _ => "; nothing was sent",
+    };
+    Error::Usage(format!("{}{help}", chain(error)))
+}
+
+/// From here on no signal ends the process: Zoho may have issued a token that nobody could ask for again. The request
+/// ends by itself, and then all of it.
+fn hold_signals(account: &Account) -> Result<(), Error> {
+    let listen =
+        |kind| signal(kind).map_err(|error| Error::Internal(format!("couldn't listen for signals: {error}")));
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    let timeout = humantime::format_duration(account.timeout);
+    let told = format!("the code is on its way: this ends with Zoho's answer, after {timeout} at the latest");
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        notice(&told);
+    });
+    Ok(())
 }
 
 /// Says what to do about a token that is not where it should be.
