@@ -89,6 +89,24 @@ fn on_request_the_token_is_all_that_is_printed() {
     assert!(kept(&place).is_empty());
 }
 
+#[test]
+fn the_example_that_encrypts_keeps_the_old_token_if_the_code_is_refused() {
+    let place = place("");
+    let help = place.run(&["auth", "exchange", "--help"]).stdout;
+    let script = help.split_once("  token=$(").unwrap().1;
+    let program = env!("CARGO_BIN_EXE_calloff");
+    let script = format!("token=$({script}").replace("calloff auth", &format!("'{program}' auth"));
+    let script = script.replace("systemd-creds encrypt --name=acme-refresh-token -", "tee");
+    place.write("acme-refresh-token", "old");
+    for (code, wanted) in [("1000.another", "old"), (CODE, TOKEN)] {
+        place.write("code.txt", code);
+        let mut shell = place.command_of(std::path::Path::new("sh"), &["-c", &script]);
+        let done = Done::from(shell.output().unwrap());
+        assert_eq!(done.code == 0, code == CODE, "{}", done.stderr);
+        assert_eq!(std::fs::read_to_string(place.path("acme-refresh-token")).unwrap(), wanted);
+    }
+}
+
 #[rstest]
 #[case::code("\"invalid_code\"", 77, "good once")]
 #[case::client("\"invalid_client\"", 77, "`data_center`")]

@@ -128,7 +128,8 @@ ZohoCRM.bulk.backup.CREATE; choose the organisation. The code is good once, for 
 
 It is read from standard input, its first line, or from a file; never from the arguments, which
 others on the machine can see. Needed is a valid calloff.toml with the account's client_id and
-client_secret; job files may be wrong. One request is made, and never repeated; Ctrl-C does not end it.
+client_secret; job files may be wrong. One request is made, and never repeated; Ctrl-C does not
+end it.
 
 The refresh token goes to where `refresh_token = { file = … }` of the account points, or to --out:
 a file that is new, with mode 0600, of the user that runs this: run it as Calloff's user, or hand
@@ -143,7 +144,9 @@ client secret can't be read.
 Examples:
   calloff auth exchange --account acme                 then paste the code, and Enter
   calloff auth exchange -a acme --code-file code.txt --out secrets/acme-refresh-token
-  calloff auth exchange -a acme --stdout < code.txt | systemd-creds encrypt - acme-refresh-token")]
+  # encrypted; the old one stays if the code is refused:
+  token=$(calloff auth exchange -a acme --stdout < code.txt) && printf %s \"$token\" |
+    systemd-creds encrypt --name=acme-refresh-token - new && mv new acme-refresh-token")]
 pub struct AuthExchangeArgs {
     /// The account, by its name in calloff.toml
     #[arg(short, long, value_name = "ACCOUNT")]
