@@ -81,6 +81,19 @@ fn the_code_may_come_from_a_file_and_the_token_may_go_elsewhere() {
 }
 
 #[test]
+fn a_credential_is_handed_over_by_a_restart() {
+    let place = place("");
+    place.set_account_key("refresh_token", "{ credential = \"rt\" }");
+    let unknown = exchange(&place, &[]);
+    assert_eq!((unknown.code, place.requests()), (64, 0));
+    assert!(unknown.stderr.contains("/etc/calloff/credentials/rt"), "{}", unknown.stderr);
+    let done = exchange(&place, &["--out", "secrets/rt"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.stderr.contains("the credential `rt`") && done.stderr.contains("restart the service"));
+    assert!(!done.stderr.contains("does not read"), "{}", done.stderr);
+}
+
+#[test]
 fn on_request_the_token_is_all_that_is_printed() {
     let place = place("");
     place.set_account_key("refresh_token", "{ env = \"ACME_TOKEN\" }");

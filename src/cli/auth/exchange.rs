@@ -98,7 +98,9 @@ fn destination(args: &AuthExchangeArgs, account: &Account, base: &Path) -> Resul
         (Some(path), _) => Ok(path.clone()),
         (None, SecretRef::File(path)) => Ok(base.join(path)),
         (None, SecretRef::Env(name)) => Err(elsewhere(format!("the environment variable `{name}`"))),
-        (None, SecretRef::Credential(name)) => Err(elsewhere(format!("the credential `{name}`"))),
+        (None, SecretRef::Credential(name)) => Err(elsewhere(format!(
+            "the credential `{name}`, with the packaged unit the file /etc/calloff/credentials/{name}"
+        ))),
     }
 }
 
@@ -237,10 +239,19 @@ fn tell_of_reference(account: &Account, path: &Path, base: &Path) {
         };
         same(&base.join(named), path)
     };
-    if !matches!(&account.refresh_token, SecretRef::File(named) if is_same(named)) {
-        notice(&format!(
+    match &account.refresh_token {
+        SecretRef::File(named) if is_same(named) => {}
+        // Where credentials are loaded from is in the unit, not in calloff.toml.
+        SecretRef::Credential(name) if path.file_name().is_some_and(|file| file == name.as_str()) => {
+            notice(&format!(
+                "account `{}` takes the credential `{name}`, which systemd hands over when a service starts: restart \
+                 the service, if this is the file that its unit loads",
+                account.name
+            ));
+        }
+        _ => notice(&format!(
             "account `{}` does not read its refresh token from there: see `refresh_token` in calloff.toml",
             account.name
-        ));
+        )),
     }
 }
