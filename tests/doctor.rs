@@ -197,7 +197,23 @@ fn what_may_be_right_is_a_warning() {
         (&row(&done, "credentials")["result"], &row(&done, "configuration")["result"]),
         (&json!("warn"), &json!("warn"))
     );
-    assert!(row(&done, "credentials")["hint"].as_str().unwrap().contains("systemd"), "{}", done.stdout);
+    let hint = row(&done, "credentials")["hint"].as_str().unwrap().to_owned();
+    assert!(hint.contains("systemd") && hint.contains("calloffctl doctor"), "{hint}");
+    let done = place.run(&["auth", "check"]);
+    assert_eq!(done.code, 78, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("`calloffctl`") && done.stderr.contains("the file `acme`"),
+        "{}",
+        done.stderr
+    );
+
+    // In the service there are credentials, and this one is not among them.
+    let mut command = place.command(&["doctor", "--json"]);
+    let done = Done::from(command.env("CREDENTIALS_DIRECTORY", place.folder.path()).output().unwrap());
+    let credentials = row(&done, "credentials");
+    assert_eq!((done.code, &credentials["result"]), (78, &json!("failed")), "{}", done.stdout);
+    let hint = credentials["hint"].as_str().unwrap();
+    assert!(hint.contains("/etc/calloff/credentials/acme") && hint.contains("restart the service"), "{hint}");
 }
 
 #[test]

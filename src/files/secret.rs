@@ -24,7 +24,8 @@ pub enum SecretError {
     NotSet(String),
     /// No credentials were handed over.
     #[error(
-        "there is no credential `{0}`: $CREDENTIALS_DIRECTORY is not set, so use systemd's `LoadCredential=`"
+        "there is no credential `{0}`: $CREDENTIALS_DIRECTORY is not set, as systemd sets it for a service; by hand run \
+         `calloffctl` of the package in place of `calloff`, or set it to the folder that has the file `{0}`"
     )]
     NoCredentials(String),
     /// The file can't be read.

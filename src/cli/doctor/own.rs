@@ -109,7 +109,15 @@ fn secrets(account: &Account, base: &Path) -> Finding {
             (SecretError::NoCredentials(name), ..) => Finding::warn(
                 Check::Credentials,
                 format!("whether the credential `{name}` is there can't be told here"),
-                "systemd hands credentials to the service alone: run `calloff doctor` in it",
+                "systemd hands credentials to the service alone: as root, run `calloffctl doctor`, which is in the package",
+            ),
+            (SecretError::Read { .. }, SecretRef::Credential(name), _) => Finding::failed(
+                Check::Credentials,
+                chain(&error),
+                format!(
+                    "put it into /etc/calloff/credentials/{name}, if the packaged unit runs Calloff; else see \
+                     `LoadCredential=` of yours; then restart the service"
+                ),
             ),
             (SecretError::Read { .. }, SecretRef::File(_), "refresh_token") => Finding::failed(
                 Check::Credentials,
@@ -122,8 +130,10 @@ fn secrets(account: &Account, base: &Path) -> Finding {
                 Finding::failed(Check::Credentials, detail, format!("run `chmod o= {path}`"))
             }
             _ => {
-                let hint =
-                    format!("see `{key}` of the account in calloff.toml, and run this as Calloff's user");
+                let hint = format!(
+                    "see `{key}` of the account in calloff.toml, and run this as Calloff's user: `calloffctl doctor` \
+                     does, where it came as a package"
+                );
                 Finding::failed(Check::Credentials, chain(&error), hint)
             }
         };
