@@ -138,7 +138,8 @@ pub fn clock(now: Timestamp, servers: &[ServerTime]) -> Finding {
         return Finding::failed(Check::Clock, format!("it shows the year {year}"), HINT);
     }
     let Some((off, is_ahead)) = servers.iter().map(ServerTime::off).min() else {
-        return Finding::ok(Check::Clock, "it shows a time that may be; no server told another");
+        let detail = "it can't be told whether it is right: no server showed its time";
+        return Finding::warn(Check::Clock, detail, "mend first what `reachability` says");
     };
     let detail = format!(
         "it is {} {} that of Zoho's servers",
@@ -192,7 +193,7 @@ mod tests {
             |shown: &str| ServerTime { shown: at(shown), before: at("2026-11-24T12:00:00.200Z"), after: now };
         #[rustfmt::skip]
         let table: [(&[&str], Health, &str); 8] = [
-            (&[],                                                        Ok,     "no server"),
+            (&[],                                                        Warn,   "no server"),
             (&["2026-11-24T12:00:00Z"],                                  Ok,     "agrees"),
             (&["2026-11-24T11:59:50Z"],                                  Ok,     "agrees"),
             (&["2026-11-24T11:59:30Z"],                                  Warn,   "29s ahead of"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use calloff_core::checkup::{Check, Finding, ServerTime};
 use calloff_core::config::Account;
-use http::{Request, header};
+use http::{Request, StatusCode, header};
 use jiff::fmt::rfc2822;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -69,8 +69,13 @@ pub(super) async fn reach(accounts: Vec<&Account>, surroundings: &Surroundings) 
         let of = names.join(", ");
         let finding = match answer {
             Ok(Answered { status, time }) => {
-                reached.times.extend(time);
-                Finding::ok(Check::Reachability, format!("answers, with status {status} (for {of})"))
+                let detail = format!("answers, with status {} (for {of})", status.as_u16());
+                if let Some(hint) = doubt(status) {
+                    Finding::warn(Check::Reachability, detail, hint)
+                } else {
+                    reached.times.extend(time);
+                    Finding::ok(Check::Reachability, detail)
+                }
             }
             Err(why) => Finding::failed(
                 Check::Reachability,
@@ -84,9 +89,26 @@ pub(super) async fn reach(accounts: Vec<&Account>, surroundings: &Surroundings) 
     reached
 }
 
+/// What to do about an answer that may be of something in between, or comes to nothing. What a host says of `/` doesn't
+/// matter else.
+fn doubt(status: StatusCode) -> Option<&'static str> {
+    match status {
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            Some("a proxy asks who you are: HTTPS_PROXY may have a name and a password")
+        }
+        StatusCode::NETWORK_AUTHENTICATION_REQUIRED => {
+            Some("the network asks who you are before it lets anybody out")
+        }
+        status if status.is_server_error() => {
+            Some("see Zoho's status page, and what is between here and there: a proxy may be answering")
+        }
+        _ => None,
+    }
+}
+
 /// An answer, whatever it says.
 struct Answered {
-    status: u16,
+    status: StatusCode,
     time: Option<ServerTime>,
 }
 
@@ -102,7 +124,7 @@ async fn ask(url: &str, surroundings: &Surroundings) -> Result<Answered, String>
     let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
     let shown = date.and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp());
     let time = shown.map(|shown| ServerTime { shown, before, after });
-    Ok(Answered { status: response.status().as_u16(), time })
+    Ok(Answered { status: response.status(), time })
 }
 
 #[cfg(test)]
@@ -121,6 +143,42 @@ mod tests {
     impl Transport for Silence {
         fn send(&self, _: Request<Bytes>) -> Sending<'_> {
             Box::pin(std::future::pending())
+        }
+    }
+
+    /// Something that answers with a status and the time of long ago.
+    #[derive(Debug)]
+    struct Answering(u16);
+
+    impl Transport for Answering {
+        fn send(&self, _: Request<Bytes>) -> Sending<'_> {
+            let answer = http::Response::builder()
+                .status(self.0)
+                .header(header::DATE, "Tue, 01 Jan 2019 00:00:00 GMT")
+                .body(Bytes::new());
+            Box::pin(std::future::ready(Ok(answer.unwrap())))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_perhaps_not_the_host_is_a_warning_and_tells_no_time() {
+        let text = "[accounts.a]\ndata_center = \"eu\"\nclient_id = \"x\"\nclient_secret = { env = \"A\" }\n\
+                    refresh_token = { env = \"B\" }\n";
+        let settings = parse_settings("calloff.toml", text, None).settings.value.unwrap();
+        for (status, health, times) in [
+            (200, Health::Ok, 2),
+            (302, Health::Ok, 2),
+            (404, Health::Ok, 2),
+            (407, Health::Warn, 0),
+            (500, Health::Warn, 0),
+            (502, Health::Warn, 0),
+            (511, Health::Warn, 0),
+        ] {
+            let transport = Arc::new(Answering(status));
+            let surroundings = Surroundings { transport, clock: Arc::new(SystemClock), dice: || 0.0 };
+            let reached = reach(settings.accounts.values().collect(), &surroundings).await;
+            assert!(reached.findings.iter().all(|found| found.result == health), "{status}: {reached:?}");
+            assert_eq!((reached.findings.len(), reached.times.len()), (2, times), "{status}");
         }
     }
 
