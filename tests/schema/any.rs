@@ -39,7 +39,7 @@ struct Writer<'s> {
 #[rustfmt::skip]
 fn texts(name: &str) -> Option<&'static [&'static str]> {
     Some(match name {
-        "duration" => &["90s", "1h 30m", "8d", "1500ms", " 15 min ", "1.5h", "2days3hours", "1M", "1w", "1 0s", "600sec"],
+        "duration" => &["90s", "1h 30m", "8d", "1500ms", " 15 min ", "1.5h", "2days3hours", "1M", "1w", "1 0s", "600sec", "0"],
         "cron" => &["30 17 * * FRI", "@daily", " @Weekly", "0 */15 8-17 * * MON-FRI", "0 18 L * ?", "0 0 1,15 jan-mar fri#2", "5 4 15W * *"],
         "instant" => &["2026-12-24T17:30:00", "2026-12-24T17:30", "2026-12-24 17:30:00.5", "2026-12-24T17:30:00+01:00", "20261224T173000Z", "2026-12-24t17:30:00-0530", "+002026-12-24T17:30Z", "2026-12-24T17:30:00,25+01"],
         "zone" => &["Europe/Berlin", "UTC", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "europe/berlin"],

@@ -105,6 +105,17 @@ fn a_schema_needs_nothing_but_itself_and_what_both_have_is_the_same() {
     assert_eq!(shared, 4);
 }
 
+#[test]
+fn nought_needs_no_unit() {
+    let [config, job] = Kind::both();
+    for (kind, text) in [
+        (&job, JOB.replace("\"1h\"", "\"1h\"\njitter = \"0\"\ncatch_up = \"0\"")),
+        (&config, format!("grace = \"0\"\n{DEFAULTS}")),
+    ] {
+        assert_eq!((kind.parse(&text), kind.validate(&text)), (vec![], Ok(())), "{text}");
+    }
+}
+
 const JOB: &str = "account = \"acme\"\nbackups = [\"1\"]\n[schedule]\nevery = \"1h\"\n";
 
 /// A line that is put before a right file, or a part of it that is replaced.
@@ -124,6 +135,7 @@ const JOB: &str = "account = \"acme\"\nbackups = [\"1\"]\n[schedule]\nevery = \"
 #[case::fields("job", "every = \"1h\"", "cron = \"* * * *\"", Code::Cron)]
 #[case::no_time("job", "every = \"1h\"", "at = \"tomorrow\"", Code::DateTime)]
 #[case::no_unit("job", "\"1h\"", "\"60\"", Code::Duration)]
+#[case::nought("job", "\"1h\"", "\"1h\"\njitter = \"00\"", Code::Duration)]
 #[case::unit("job", "\"1h\"", "\"1 fortnight\"", Code::Duration)]
 #[case::word("job", "", "when.status = [\"scheduled\"]\n", Code::UnknownWord)]
 #[case::hold("job", "", "hold.poll = \"5m\"\n", Code::Contradiction)]
