@@ -4,7 +4,7 @@ use calloff_core::diagnostic::{Code, Diagnostic};
 use serde_json::Value;
 
 use super::level::{Level, levels, resolved};
-use super::{Kind, ticked};
+use super::{DEFAULTS, Kind, ticked};
 
 const NO_KEY: &str = "zzzzzzzzzzzz";
 
@@ -109,6 +109,34 @@ fn each_number_has_the_bounds_that_the_parser_names() {
         seen += 1;
     });
     assert_eq!(seen, 3);
+}
+
+#[test]
+fn what_the_parser_does_not_support_yet_is_marked_and_nothing_else() {
+    let mut seen = 0;
+    each_property(|_, level, key, property| {
+        let is_marked = property["deprecated"] == true;
+        let description = property["description"].as_str().unwrap_or_default();
+        assert_eq!(description.ends_with("Not supported yet."), is_marked, "{} {key}", level.path());
+        seen += usize::from(is_marked);
+    });
+    assert_eq!(seen, 6);
+
+    let [config, _] = Kind::both();
+    let http = "http = { listen = \"127.0.0.1:9817\" }";
+    let notify = "notify = [{ webhook = { env = \"A\" } }]";
+    for (text, place) in [
+        (http, "/properties/http"),
+        (notify, "/properties/notify"),
+        ("state = \"postgres://host/x\"", "/properties/state/anyOf/1"),
+        ("log.format = \"journald\"", "/properties/log/properties/format/anyOf/1"),
+    ] {
+        let text = format!("{text}\n{DEFAULTS}");
+        let found = config.parse(&text);
+        assert!(matches!(&found[..], [one] if one.code == Code::NotSupported), "{text}: {found:#?}");
+        assert_eq!(config.validate(&text), Ok(()));
+        assert_eq!(config.schema.pointer(place).unwrap()["deprecated"], true, "{place}");
+    }
 }
 
 /// What a text that makes no sense is to the parser says what it takes it for.
