@@ -245,6 +245,24 @@ fn a_token_whose_place_was_taken_meanwhile_is_kept_beside_it() {
 }
 
 #[rstest]
+fn a_token_that_is_written_is_no_failure_whatever_happens_then(#[values("", "--json")] form: &str) {
+    let place = place("");
+    place.write("code.txt", CODE);
+    let args = ["auth", "exchange", "-a", "acme", "--code-file", "code.txt", form];
+    let mut command = place.command(&args[..if form.is_empty() { 6 } else { 7 }]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let done = Done::from(command.stdout(full).output().unwrap());
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.stderr.contains("is in `secrets/acme-refresh-token` all the same"), "{}", done.stderr);
+    assert!(done.stderr.contains("Zoho granted"), "{}", done.stderr);
+    assert_eq!(kept(&place), [("acme-refresh-token".to_owned(), format!("{TOKEN}\n"))]);
+
+    let (place, done) = meanwhile("", |place, _| std::fs::remove_file(place.path("calloff.toml")).unwrap());
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_eq!(kept(&place), [("acme-refresh-token".to_owned(), format!("{TOKEN}\n"))]);
+}
+
+#[rstest]
 fn a_signal_does_not_lose_the_token_that_is_on_its_way(#[values("INT", "TERM", "HUP")] name: &str) {
     let (place, done) = meanwhile("", |_, child| {
         signal(child, name);

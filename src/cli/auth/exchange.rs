@@ -36,7 +36,8 @@ pub(super) async fn exchange(
     args: &AuthExchangeArgs,
     mut output: Output,
 ) -> Result<ExitCode, Error> {
-    let configuration = setup::settings_alone(config)?;
+    let found = setup::find(config)?;
+    let configuration = setup::settings_alone(Some(&found))?;
     configuration.log(log, true)?;
     let account = configuration.find_account(&args.account)?;
     let client_secret = files::read_secret(&account.client_secret, &configuration.folder)
@@ -66,17 +67,21 @@ pub(super) async fn exchange(
             other => other,
         })?,
     }
-    let uses = needed(config, account)?;
+    let uses = needed(&found, account);
     let missing = missing(&uses, &exchanged);
     if let Some(path) = &place {
-        if args.form.json {
-            output.json(&row(account, path, &exchanged, missing.as_deref()))?;
+        let printed = if args.form.json {
+            output.json(&row(account, path, &exchanged, missing.as_deref()))
         } else {
             output.text(&format!(
                 "`{}` has the refresh token of account `{}`\n",
                 path.display(),
                 account.name
-            ))?;
+            ))
+        };
+        // Whoever takes this for a failure would throw a good token away.
+        if let Err(error) = printed {
+            notice(&format!("{}; the refresh token is in `{}` all the same", chain(&error), path.display()));
         }
     }
     tell(account, &exchanged, &uses, missing.as_deref());
@@ -180,13 +185,13 @@ fn without_refresh_token(account: &Account) -> ExitCode {
 }
 
 /// What the token is needed for. Of jobs that are wrong nothing can be told, and that they are doesn't matter here.
-fn needed(config: Option<&Path>, account: &Account) -> Result<Vec<Use>, Error> {
-    let loaded = files::load(&setup::find(config)?, None);
+fn needed(config: &Path, account: &Account) -> Vec<Use> {
+    let loaded = files::load(config, None);
     if !loaded.is_valid() {
         notice("some job files are wrong, so what scopes they need is not known: see `calloff check`");
     }
     let needs = scope::needs_by_account(loaded.jobs.iter().map(AsRef::as_ref));
-    Ok(needs.get(&account.name).map_or_else(Use::of_commands, |needs| Use::of_jobs(needs)))
+    needs.get(&account.name).map_or_else(Use::of_commands, |needs| Use::of_jobs(needs))
 }
 
 /// The scopes that are needed and that Zoho did not name; `None` if it named none at all.
