@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -115,6 +115,21 @@ fn what_is_there_is_kept_and_named() {
             done.stderr.contains("`secrets/`") && done.stderr.contains("`state/`"),
             name == ".gitignore"
         );
+    }
+}
+
+#[test]
+fn a_folder_of_secrets_that_is_there_and_open_is_named() {
+    let folder = folder();
+    let secrets = folder.path().join("secrets");
+    std::fs::create_dir(&secrets).unwrap();
+    for (mode, is_told) in [(0o755, true), (0o750, false), (0o700, false)] {
+        std::fs::set_permissions(&secrets, PermissionsExt::from_mode(mode)).unwrap();
+        let done = calloff(folder.path(), &["init"]);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        let told = "`secrets/` is open to everybody: run `chmod o= ./secrets/`";
+        assert_eq!(done.stderr.contains(told), is_told, "{mode:o}: {}", done.stderr);
+        assert_eq!(std::fs::metadata(&secrets).unwrap().permissions().mode() & 0o777, mode, "it is kept");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -18,7 +18,7 @@ const GIT: (&str, &str) = (".gitignore", include_str!("template/gitignore"));
 /// Its folders, each with its mode: what is in the last two is nobody else's business.
 const FOLDERS: [(&str, u32); 3] = [("jobs/", 0o755), ("secrets/", 0o700), ("state/", 0o700)];
 
-/// What git must not take up.
+/// What is nobody else's business, and git must not take up.
 const IGNORED: [&str; 2] = ["secrets/", "state/"];
 
 pub(super) fn init(args: &InitArgs, mut output: Output) -> Result<ExitCode, Error> {
@@ -48,6 +48,7 @@ pub(super) fn init(args: &InitArgs, mut output: Output) -> Result<ExitCode, Erro
         notice(&format!("{} was not made: it would refer to what your {} may not have", JOB.0, CONFIG.0));
     }
     warn_of_git(&folder.join(GIT.0));
+    warn_of_open_folders(folder);
     if found.iter().any(|(_, is_new)| *is_new) {
         output.text(&next_steps(folder))?;
     } else {
@@ -87,6 +88,16 @@ fn warn_of_git(path: &Path) {
             "`{}` does not name `{folder}`: add it, so that git doesn't take it up",
             path.display()
         ));
+    }
+}
+
+/// A folder that was there keeps its mode, whatever that is.
+fn warn_of_open_folders(folder: &Path) {
+    for name in IGNORED {
+        let path = folder.join(name);
+        if path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0) {
+            notice(&format!("`{name}` is open to everybody: run `chmod o= {}`", quoted(&path)));
+        }
     }
 }
 
