@@ -64,6 +64,12 @@ impl Machine {
         std::fs::copy(from, to).unwrap();
     }
 
+    /// Puts a script on it.
+    pub(crate) fn install(&self, script: &str, path: &str) {
+        self.write(path, script);
+        tools::run(Command::new("chmod").arg("755").arg(self.path(path)));
+    }
+
     /// Every file that was put or written on it, save those below /run and /tmp.
     pub(crate) fn files(&self) -> Vec<String> {
         let upper = self.folder.path().join("upper");
@@ -88,10 +94,8 @@ impl Machine {
         let systemd = tools::wait_until("systemd boots", || {
             assert!(boot.try_wait().unwrap().is_none(), "systemd ended: {}", log());
             let systemd = descendant(boot.id(), "systemd")?;
-            inside(systemd, &["systemctl", "show", "--property", "Version"])
-                .status
-                .success()
-                .then_some(systemd)
+            let answer = inside(systemd, &["systemctl", "show", "--property", "Version"]).output().unwrap();
+            answer.status.success().then_some(systemd)
         });
         Booted { machine: Some(self), boot, systemd }
     }
@@ -100,7 +104,12 @@ impl Machine {
 impl Booted {
     /// Runs a command there, as root.
     pub(crate) fn run(&self, command: &[&str]) -> Output {
-        inside(self.systemd, command)
+        inside(self.systemd, command).output().unwrap()
+    }
+
+    /// Starts one there.
+    pub(crate) fn start(&self, command: &[&str]) -> Child {
+        inside(self.systemd, command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     /// Runs one there that must succeed; its standard output.
@@ -143,15 +152,15 @@ impl Drop for Booted {
     }
 }
 
-fn inside(systemd: u32, command: &[&str]) -> Output {
+fn inside(systemd: u32, command: &[&str]) -> Command {
     let target = systemd.to_string();
-    Command::new("nsenter")
+    let mut nsenter = Command::new("nsenter");
+    nsenter
         .args(["--target", &target, "--pid", "--mount", "--ipc", "--uts", "--cgroup", "--wd=/", "--"])
         .args(command)
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
+        .stdin(Stdio::null());
+    nsenter
 }
 
 /// The process of that name among those that a process started.
