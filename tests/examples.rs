@@ -173,3 +173,17 @@ fn the_role_copies_valid_files_and_tells_handlers_that_exist() {
         assert!(!defaults[string(variable)].is_badvalue(), "{variable:?} is no variable of the role");
     }
 }
+
+#[test]
+fn the_playbook_is_for_the_machine_that_its_readme_names() {
+    let readme = std::fs::read_to_string(example("ansible/README.md")).unwrap();
+    let command = readme.lines().find(|line| line.starts_with("ansible-playbook ")).unwrap();
+    let (_, inventory) = command.split_once("-i ").expect("it names an inventory");
+    // With a comma it is a list of machines, which are in no group but `all`.
+    let machines: Vec<&str> = inventory.split(' ').next().unwrap().split(',').collect();
+    assert!(machines.len() > 1, "{command}");
+    let hosts = string(&yaml("ansible/playbook.yml")[0][0]["hosts"]).to_owned();
+    assert!(hosts == "all" || machines.contains(&hosts.as_str()), "`hosts: {hosts}` is none of {machines:?}");
+    assert!(command.contains(" --ask-vault-pass "), "vault.yml is encrypted");
+    assert!(example("ansible").join(command.split(' ').next_back().unwrap()).exists(), "{command}");
+}
