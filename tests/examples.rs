@@ -175,6 +175,16 @@ fn the_role_copies_valid_files_and_tells_handlers_that_exist() {
 }
 
 #[test]
+fn the_role_writes_secrets_when_nothing_can_refuse_the_play_any_more() {
+    let tasks = &yaml("ansible/roles/calloff/tasks/main.yml")[0];
+    let position = |is_it: &dyn Fn(&Yaml) -> bool| tasks.as_vec().unwrap().iter().position(is_it).unwrap();
+    let check = position(&|task| task["ansible.builtin.command"]["argv"][0].as_str() == Some("calloff"));
+    let sync = position(&|task| task["notify"].as_str() == Some("Reload calloff"));
+    let secrets = position(&|task| task["notify"].as_str() == Some("Restart calloff"));
+    assert!(check < sync && sync < secrets, "else the next play finds them unchanged, and restarts nothing");
+}
+
+#[test]
 fn the_playbook_is_for_the_machine_that_its_readme_names() {
     let readme = std::fs::read_to_string(example("ansible/README.md")).unwrap();
     let command = readme.lines().find(|line| line.starts_with("ansible-playbook ")).unwrap();
