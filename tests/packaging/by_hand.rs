@@ -89,3 +89,24 @@ fn what_is_typed_reaches_the_command() {
     let command = format!("echo {CODE} | calloffctl auth exchange -a acme --stdout");
     assert_eq!(booted.done(&["sh", "-ec", &command]), format!("{TOKEN}\n"));
 }
+
+#[rstest]
+#[case::the_daemon(&["systemctl", "start", "calloff.service"])]
+#[case::the_timer(&["systemctl", "start", "calloff-once.service"])]
+#[case::by_hand(&["calloffctl", "trigger", "often"])]
+fn all_have_the_variables_that_are_set_in_one_place(#[case] command: &[&str]) {
+    let place = setup::place();
+    let Some(machine) = machine(&place) else { return };
+    let settings =
+        setup::settings(&place).replace("{ credential = \"acme-refresh-token\" }", "{ env = \"TOKEN\" }");
+    machine.write("/etc/calloff/calloff.toml", settings);
+    machine.write("/etc/calloff/environment", format!("TOKEN={TOKEN}\n"));
+    let booted = boot(machine);
+    booted.done(command);
+    place.wait_until("a backup is cancelled", |place| {
+        if command.contains(&"calloff-once.service") {
+            booted.done(command);
+        }
+        place.cancels() > 0
+    });
+}

@@ -91,6 +91,7 @@ fn an_installed_package_waits_to_be_set_up_then_works_and_leaves_nothing_behind(
     let Some(machine) = Machine::new() else { return };
     machine.copy(&package, PACKAGE);
     setup::write(&machine, SETTINGS, &place);
+    machine.write(&format!("{SETTINGS}/environment"), "WHATEVER=1\n");
     // Images for containers have one that lets no package start or stop anything.
     machine.install("#!/bin/sh\nexit 0\n", "/usr/sbin/policy-rc.d");
     let booted = machine.boot();

@@ -82,6 +82,7 @@ fn the_daemon_is_supervised_as_the_contract_says() {
         "StateDirectory=calloff",
         "RuntimeDirectory=calloff",
         "LoadCredential=calloff:/etc/calloff/credentials",
+        "EnvironmentFile=-/etc/calloff/environment",
     ] {
         assert!(unit.iter().any(|it| it == line), "`{line}` is missing");
     }
