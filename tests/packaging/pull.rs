@@ -1,6 +1,7 @@
 //! A configuration that follows a git repository, by the units and the words of examples/single-host.
 
 use crate::machine::Booted;
+use crate::program::Place;
 use crate::{sandbox, setup, tools};
 
 const ORIGIN: &str = "/srv/calloff-config.git";
@@ -17,14 +18,15 @@ fn push(booted: &Booted, command: &str) {
     booted.done(&["sh", "-ec", &format!("cd {DESK}; {command}; {commit}; git push -q origin HEAD:main")]);
 }
 
-#[test]
-fn what_is_pushed_comes_into_force_or_fails_the_pull() {
-    let Some(()) = tools::all(&["git"]) else { return };
-    let place = setup::place();
-    let Some(machine) = sandbox::machine(&place) else { return };
+/// A machine that follows a repository as the README says, and its desk.
+fn following(place: &Place) -> Option<Booted> {
+    tools::all(&["git"])?;
+    let machine = sandbox::machine(place)?;
     for unit in ["calloff-pull.service", "calloff-pull.timer"] {
         machine.write(&format!("/etc/systemd/system/{unit}"), example(&format!("systemd/{unit}")));
     }
+    // As in the example's own.
+    machine.write("/etc/calloff/calloff.toml", format!("jobs = \"jobs\"\n{}", setup::settings(place)));
     let booted = machine.boot();
     booted.done(&["git", "init", "-q", "--bare", "-b", "main", ORIGIN]);
     booted.done(&["sh", "-ec", &format!("git clone -q {ORIGIN} {DESK} 2> /dev/null")]);
@@ -35,8 +37,13 @@ fn what_is_pushed_comes_into_force_or_fails_the_pull() {
     let (setting_up, _) = setting_up.split_once("cp /usr/share").expect("and then how to install the units");
     let setting_up = setting_up.replace("https://git.example.com/ops/calloff-config.git", ORIGIN);
     booted.done(&["sh", "-ec", &format!("cd /etc/calloff; {setting_up}")]);
-    booted.done(&["test", "-e", "/etc/calloff/credentials/acme-client-secret"]);
+    Some(booted)
+}
 
+#[test]
+fn what_is_pushed_comes_into_force_or_fails_the_pull() {
+    let place = setup::place();
+    let Some(booted) = following(&place) else { return };
     booted.done(&["systemctl", "start", "calloff.service"]);
     push(&booted, "cp jobs/often.toml jobs/another.toml");
     booted.done(&["systemctl", "start", "calloff-pull.service"]);
@@ -46,4 +53,20 @@ fn what_is_pushed_comes_into_force_or_fails_the_pull() {
     push(&booted, "echo wrong > jobs/wrong.toml");
     assert!(!booted.run(&["systemctl", "start", "calloff-pull.service"]).status.success());
     assert!(status().starts_with("2 jobs;") && status().contains("wrong.toml"), "{}", status());
+}
+
+#[test]
+fn a_push_does_not_say_where_secrets_are_sent() {
+    let place = setup::place();
+    let Some(booted) = following(&place) else { return };
+    booted.done(&["systemctl", "start", "calloff.service"]);
+    let elsewhere =
+        "sed -i 's|^accounts_url = .*|accounts_url = \"https://elsewhere.example\"|' calloff.toml";
+    push(&booted, elsewhere);
+    booted.done(&["systemctl", "start", "calloff-pull.service"]);
+    let pulled = booted.done(&["cat", "/etc/calloff/git/calloff.toml"]);
+    assert!(pulled.contains("elsewhere.example"), "{pulled}");
+    let in_force = booted.done(&["cat", "/etc/calloff/calloff.toml"]);
+    assert!(in_force.contains("jobs = \"git/jobs\"") && !in_force.contains("elsewhere"), "{in_force}");
+    place.wait_until("a backup is cancelled", |place| place.cancels() > 0);
 }
