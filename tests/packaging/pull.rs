@@ -36,7 +36,8 @@ fn following(place: &Place) -> Option<Booted> {
     let (_, setting_up) = readme.split_once("cd /etc/calloff\n").expect("it says how to set it up");
     let (setting_up, _) = setting_up.split_once("cp /usr/share").expect("and then how to install the units");
     let setting_up = setting_up.replace("https://git.example.com/ops/calloff-config.git", ORIGIN);
-    booted.done(&["sh", "-ec", &format!("cd /etc/calloff; {setting_up}")]);
+    // A root who is careful; the service has to read what is pulled all the same.
+    booted.done(&["sh", "-ec", &format!("umask 077; cd /etc/calloff; {setting_up}")]);
     Some(booted)
 }
 
@@ -69,4 +70,16 @@ fn a_push_does_not_say_where_secrets_are_sent() {
     let in_force = booted.done(&["cat", "/etc/calloff/calloff.toml"]);
     assert!(in_force.contains("jobs = \"git/jobs\"") && !in_force.contains("elsewhere"), "{in_force}");
     place.wait_until("a backup is cancelled", |place| place.cancels() > 0);
+}
+
+#[test]
+fn with_the_timer_what_is_pulled_is_checked() {
+    let place = setup::place();
+    let Some(booted) = following(&place) else { return };
+    let pull = ["systemctl", "start", "calloff-pull.service"];
+    push(&booted, "cp jobs/often.toml jobs/another.toml");
+    booted.done(&pull);
+    push(&booted, "echo wrong > jobs/wrong.toml");
+    assert!(!booted.run(&pull).status.success());
+    assert_eq!(booted.property("calloff.service", "ActiveState"), "inactive", "it is not the timer's");
 }
