@@ -110,3 +110,30 @@ fn all_have_the_variables_that_are_set_in_one_place(#[case] command: &[&str]) {
         place.cancels() > 0
     });
 }
+
+#[rstest]
+#[case::no_folder("rm -r /etc/calloff/credentials")]
+#[case::a_colon("echo x > /etc/calloff/credentials/acme:token")]
+#[case::not_ascii("echo x > /etc/calloff/credentials/schlüssel")]
+fn credentials_that_systemd_can_not_read_are_not_tried_again_and_again(#[case] fault: &str) {
+    let place = setup::place();
+    let Some(machine) = machine(&place) else { return };
+    machine.write("/etc/systemd/system/calloff.service.d/soon.conf", "[Service]\nRestartSec=0\n");
+    let booted = boot(machine);
+    booted.done(&["sh", "-ec", fault]);
+    assert!(!booted.run(&["systemctl", "start", "calloff.service"]).status.success());
+    assert_eq!(booted.property("calloff.service", "ExecMainStatus"), "243");
+    assert_eq!(booted.property("calloff.service", "NRestarts"), "0");
+    assert_eq!(booted.property("calloff.service", "ActiveState"), "failed");
+}
+
+#[test]
+fn calloffctl_says_that_there_is_no_folder_of_credentials() {
+    let place = setup::place();
+    let Some(machine) = machine(&place) else { return };
+    let booted = boot(machine);
+    booted.done(&["rm", "-r", "/etc/calloff/credentials"]);
+    let output = booted.run(&["calloffctl", "status"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no folder /etc/calloff/credentials"));
+}

@@ -77,7 +77,7 @@ fn the_daemon_is_supervised_as_the_contract_says() {
         "ExecStart=/usr/bin/calloff --config /etc/calloff/calloff.toml run",
         "ExecReload=/usr/bin/calloff --config /etc/calloff/calloff.toml reload",
         "Restart=on-failure",
-        "RestartPreventExitStatus=64 78",
+        "RestartPreventExitStatus=64 78 243",
         "DynamicUser=yes",
         "StateDirectory=calloff",
         "RuntimeDirectory=calloff",
