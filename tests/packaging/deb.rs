@@ -85,6 +85,19 @@ fn everything_is_where_debian_expects_it() {
 }
 
 #[test]
+fn an_upgrade_restarts_the_daemon_alone() {
+    let (Some(package), Some(())) = (package(), tools::all(&["dpkg-deb"])) else { return };
+    let script = |name: &str| {
+        let output = tools::run(Command::new("dpkg-deb").arg("--info").arg(&package).arg(name));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let postinst = script("postinst");
+    let starts: Vec<&str> =
+        postinst.lines().filter(|line| line.contains("restart ")).map(str::trim).collect();
+    assert_eq!(starts, ["deb-systemd-invoke try-restart calloff.service >/dev/null || true"], "{postinst}");
+}
+
+#[test]
 fn an_installed_package_waits_to_be_set_up_then_works_and_leaves_nothing_behind() {
     let (Some(package), Some(())) = (package(), tools::all(&["dpkg", "dbus-daemon"])) else { return };
     let place = setup::place();
@@ -94,6 +107,11 @@ fn an_installed_package_waits_to_be_set_up_then_works_and_leaves_nothing_behind(
     machine.write(&format!("{SETTINGS}/environment"), "WHATEVER=1\n");
     // Images for containers have one that lets no package start or stop anything.
     machine.install("#!/bin/sh\nexit 0\n", "/usr/sbin/policy-rc.d");
+    // A look that takes long.
+    machine.write(
+        "/etc/systemd/system/calloff-once.service.d/long.conf",
+        "[Service]\nExecStart=\nExecStart=/bin/sleep 1000\n",
+    );
     let booted = machine.boot();
     let before = booted.files();
 
@@ -114,7 +132,12 @@ fn an_installed_package_waits_to_be_set_up_then_works_and_leaves_nothing_behind(
     booted.done(&["systemctl", "enable", "--now", "calloff.service"]);
     place.wait_until("a backup is cancelled", |place| place.cancels() > 0);
     let process = booted.property("calloff.service", "MainPID");
+    booted.done(&["systemctl", "start", "--no-block", "calloff-once.service"]);
+    let once = tools::wait_until("a look is under way", || {
+        Some(booted.property("calloff-once.service", "MainPID")).filter(|process| process != "0")
+    });
     booted.done(&["dpkg", "--install", PACKAGE]);
+    assert_eq!(booted.property("calloff-once.service", "MainPID"), once, "a run under way is left alone");
     assert_eq!(state(&booted, "calloff.service"), ["enabled", "active"]);
     assert_ne!(booted.property("calloff.service", "MainPID"), process, "the new program is at work");
     let settings = booted.done(&["cat", "/etc/calloff/calloff.toml"]);
