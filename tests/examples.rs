@@ -70,6 +70,8 @@ fn the_pod_mounts_what_there_is_and_may_do_nothing_else() {
     let claimed = volumes.iter().find_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str());
     assert_eq!(claimed, claim["metadata"]["name"].as_str());
 
+    assert_eq!(strings(&claim["spec"]["accessModes"]), ["ReadWriteOnce"], "a Pod that looks is let in, too");
+
     let mounts = container["volumeMounts"].as_vec().unwrap();
     let at = |volume: &str| {
         let mount = mounts.iter().find(|mount| mount["name"].as_str() == Some(volume)).unwrap();
@@ -114,6 +116,21 @@ fn what_the_pod_runs_works() {
     let done = place.run(&without.split(' ').collect::<Vec<_>>());
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(done.json().iter().any(|run| run["state"] == "succeeded"), "{}", done.stdout);
+}
+
+#[test]
+fn the_pod_of_a_deployment_answers_what_the_readme_asks() {
+    let readme = std::fs::read_to_string(example("kubernetes/README.md")).unwrap();
+    let (_, command) = readme.split_once("exec deploy/calloff -- /usr/bin/calloff ").expect("it shows one");
+    let (command, _) = command.split_once('`').unwrap();
+    let place = Place::new(
+        "[accounts.acme]\n",
+        "",
+        &[("often", "backups = [\"current\"]\n[schedule]\nevery = \"10m\"\n")],
+    );
+    let args = command.replace("/etc/calloff/calloff.toml", "calloff.toml");
+    let done = place.run(&args.split(' ').collect::<Vec<_>>());
+    assert!(done.stdout.contains("often"), "{}{}", done.stdout, done.stderr);
 }
 
 #[test]
