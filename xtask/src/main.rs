@@ -18,8 +18,8 @@ The project's own commands.
 
 Beyond Rust and a C compiler, the tests of what is packaged need systemd, D-Bus, dpkg, lintian and cargo-deb. `test` installs
 what is missing: the former as root where there is apt-get, cargo-deb by cargo. Tests that boot a systemd of their own, in
-namespaces, take root. As root and in CI nothing is skipped; for anybody else tests that lack something are skipped.
-CALLOFF_TEST_ALL=1 or 0 says otherwise.
+namespaces, take root. As root and in CI nothing is skipped; for anybody else tests that lack something are skipped, and
+`test` says so before it starts them. CALLOFF_TEST_ALL=1 or 0 says otherwise.
 ";
 
 const LINT: &[Step] = &[
@@ -68,6 +68,7 @@ fn test() -> bool {
     let Some(package) = dist::dist() else { return false };
     let steps = if succeeds(&["cargo", "nextest", "--version"]) { NEXTEST } else { CARGO_TEST };
     let package = package.to_string_lossy();
+    tools::announce();
     run_with(steps, &[tools::environment(), vec![("CALLOFF_DEB", &package)]].concat())
 }
 

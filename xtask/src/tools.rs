@@ -20,6 +20,9 @@ const SYSTEM: &[(&str, &str)] = &[
 /// With this variable a test fails where it would be skipped for want of a tool.
 const ALL: &str = "CALLOFF_TEST_ALL";
 
+/// What a systemd of its own takes, as tests/packaging asks it.
+const NAMESPACES: &[&str] = &["unshare", "--mount", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "true"];
+
 /// Installs what is missing, if that is allowed here, and says so if it is not.
 pub(crate) fn install() -> bool {
     let missing: Vec<&str> =
@@ -45,9 +48,33 @@ pub(crate) fn install() -> bool {
 
 /// How the tests are to take a missing tool: as a failure wherever it could have been installed.
 pub(crate) fn environment() -> Vec<(&'static str, &'static str)> {
-    let told = env::var_os(ALL).is_some();
-    let strict = is_root() || env::var_os("CI").is_some();
-    if strict && !told { vec![(ALL, "1")] } else { vec![] }
+    if strict() { vec![(ALL, "1")] } else { vec![] }
+}
+
+/// Says what the tests will skip. A runner shows nothing of what a test says that passes.
+pub(crate) fn announce() {
+    if !strict() {
+        let missing: Vec<&str> =
+            SYSTEM.iter().map(|(program, _)| *program).filter(|program| !is_there(program)).collect();
+        for reason in skipped(is_root(), succeeds(NAMESPACES), &missing) {
+            say(&format!("── SKIPPED: {reason}. {ALL}=1 makes that a failure"));
+        }
+    }
+}
+
+fn strict() -> bool {
+    env::var_os(ALL).map_or_else(|| is_root() || env::var_os("CI").is_some(), |value| value == "1")
+}
+
+fn skipped(root: bool, namespaces: bool, missing: &[&str]) -> Vec<String> {
+    let at_work = "the units, the package and the container at work";
+    let rights = match (root, namespaces) {
+        (false, _) => Some(format!("{at_work}, which takes root")),
+        (true, false) => Some(format!("{at_work}, which takes the right to make namespaces")),
+        (true, true) => None,
+    };
+    let tools = missing.iter().map(|program| format!("all that takes {program}, which is not installed"));
+    rights.into_iter().chain(tools).collect()
 }
 
 fn is_there(program: &str) -> bool {
@@ -58,4 +85,17 @@ fn is_there(program: &str) -> bool {
 
 fn is_root() -> bool {
     succeeds(&["sh", "-c", "test \"$(id -u)\" = 0"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::skipped;
+
+    #[test]
+    fn what_will_be_skipped_is_said_beforehand() {
+        assert!(skipped(true, true, &[]).is_empty());
+        assert!(skipped(false, false, &[]).concat().ends_with("which takes root"));
+        assert!(skipped(true, false, &[]).concat().ends_with("namespaces"));
+        assert_eq!(skipped(true, true, &["git"]), ["all that takes git, which is not installed"]);
+    }
 }
