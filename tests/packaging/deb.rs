@@ -77,11 +77,31 @@ fn everything_is_where_debian_expects_it() {
         ("-rw-r--r--", "usr/share/doc/calloff/copyright"),
         ("-rw-r--r--", "usr/share/doc/calloff/docs/deploy.md"),
         ("-rw-r--r--", "usr/share/doc/calloff/docs/runbook.md"),
+        ("-rw-r--r--", "usr/share/doc/calloff/schemas/job.json"),
         ("-rw-r--r--", "usr/share/doc/calloff/examples/single-host/calloff.toml"),
     ] {
         let is_it = |line: &&str| line.starts_with(mode) && line.ends_with(&format!(" ./{path}"));
         assert!(contents.lines().any(|line| is_it(&line)), "{mode} {path} is missing:\n{contents}");
     }
+}
+
+#[test]
+fn what_the_documents_refer_to_comes_with_them() {
+    let (Some(package), Some(())) = (package(), tools::all(&["dpkg-deb"])) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    tools::run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(folder.path()));
+    let documents = folder.path().join("usr/share/doc/calloff/docs");
+    let mut links = 0;
+    for entry in std::fs::read_dir(&documents).unwrap().map(|entry| entry.unwrap().path()) {
+        let Ok(text) = std::fs::read_to_string(&entry) else { continue };
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            if !link.contains("://") && !link.is_empty() {
+                assert!(documents.join(link).exists(), "{}: {link}", entry.display());
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 10, "{links} links");
 }
 
 #[test]
