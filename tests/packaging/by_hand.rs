@@ -9,14 +9,15 @@ use crate::{sandbox, setup, tools};
 const CODE: &str = "1000.canary0code0123456789abcdef.0123456789abcdef";
 
 /// A machine that has calloffctl, and what that needs, as the package brings it.
-fn machine(place: &Place) -> Option<Machine> {
+pub(crate) fn machine(place: &Place) -> Option<Machine> {
     tools::all(&["dbus-daemon"])?;
     let machine = sandbox::machine(place)?;
     machine.install(include_str!("../../packaging/debian/calloffctl"), "/usr/sbin/calloffctl");
     Some(machine)
 }
 
-fn boot(machine: Machine) -> Booted {
+/// Boots it, with a bus.
+pub(crate) fn boot(machine: Machine) -> Booted {
     let booted = machine.boot();
     booted.done(&["systemctl", "start", "dbus.service"]);
     booted

@@ -1,8 +1,8 @@
 //! A configuration that follows a git repository, by the units and the words of examples/single-host.
 
 use crate::machine::Booted;
-use crate::program::Place;
-use crate::{sandbox, setup, tools};
+use crate::program::{Place, SECRET};
+use crate::{by_hand, setup, tools};
 
 const ORIGIN: &str = "/srv/calloff-config.git";
 const DESK: &str = "/srv/desk";
@@ -21,13 +21,17 @@ fn push(booted: &Booted, command: &str) {
 /// A machine that follows a repository as the README says, and its desk.
 fn following(place: &Place) -> Option<Booted> {
     tools::all(&["git"])?;
-    let machine = sandbox::machine(place)?;
+    let machine = by_hand::machine(place)?;
     for unit in ["calloff-pull.service", "calloff-pull.timer"] {
         machine.write(&format!("/etc/systemd/system/{unit}"), example(&format!("systemd/{unit}")));
     }
     // As in the example's own.
     machine.write("/etc/calloff/calloff.toml", format!("jobs = \"jobs\"\n{}", setup::settings(place)));
-    let booted = machine.boot();
+    machine.write(
+        "/etc/systemd/system/calloff-pull.service.d/log.conf",
+        "[Service]\nStandardOutput=append:/run/log\n",
+    );
+    let booted = by_hand::boot(machine);
     booted.done(&["git", "init", "-q", "--bare", "-b", "main", ORIGIN]);
     booted.done(&["sh", "-ec", &format!("git clone -q {ORIGIN} {DESK} 2> /dev/null")]);
     push(&booted, "cp -r /etc/calloff/calloff.toml /etc/calloff/jobs .");
@@ -82,4 +86,14 @@ fn with_the_timer_what_is_pulled_is_checked() {
     push(&booted, "echo wrong > jobs/wrong.toml");
     assert!(!booted.run(&pull).status.success());
     assert_eq!(booted.property("calloff.service", "ActiveState"), "inactive", "it is not the timer's");
+}
+
+#[test]
+fn a_push_does_not_bring_secrets_into_the_log() {
+    let place = setup::place();
+    let Some(booted) = following(&place) else { return };
+    push(&booted, "ln -s /etc/calloff/credentials/acme-client-secret jobs/secret.toml");
+    assert!(!booted.run(&["systemctl", "start", "calloff-pull.service"]).status.success());
+    let log = booted.done(&["cat", "/run/log"]);
+    assert!(log.contains("secret.toml") && !log.contains(SECRET), "{log}");
 }
