@@ -1,5 +1,7 @@
 //! A configuration that follows a git repository, by the units and the words of examples/single-host.
 
+use rstest::rstest;
+
 use crate::machine::Booted;
 use crate::program::{Place, SECRET};
 use crate::{by_hand, setup, tools};
@@ -88,11 +90,16 @@ fn with_the_timer_what_is_pulled_is_checked() {
     assert_eq!(booted.property("calloff.service", "ActiveState"), "inactive", "it is not the timer's");
 }
 
-#[test]
-fn a_push_does_not_bring_secrets_into_the_log() {
+#[rstest]
+#[case::as_root("inactive", "/etc/calloff/credentials/acme-client-secret")]
+#[case::as_the_daemon("active", "/run/credentials/calloff.service/calloff_acme-client-secret")]
+fn a_push_does_not_bring_secrets_into_the_log(#[case] daemon: &str, #[case] secret: &str) {
     let place = setup::place();
     let Some(booted) = following(&place) else { return };
-    push(&booted, "ln -s /etc/calloff/credentials/acme-client-secret jobs/secret.toml");
+    if daemon == "active" {
+        booted.done(&["systemctl", "start", "calloff.service"]);
+    }
+    push(&booted, &format!("ln -s {secret} jobs/secret.toml"));
     assert!(!booted.run(&["systemctl", "start", "calloff-pull.service"]).status.success());
     let log = booted.done(&["cat", "/run/log"]);
     assert!(log.contains("secret.toml") && !log.contains(SECRET), "{log}");
