@@ -52,6 +52,21 @@ fn codes(report: &Report) -> Vec<Code> {
 }
 
 #[test]
+fn a_link_that_leads_out_of_the_folder_shows_nothing_of_what_it_leads_to() {
+    let folder = folder(&[
+        ("calloff.toml", CONFIG.as_bytes()),
+        ("secret", b"canary0secret"),
+        ("jobs/..data/inside.toml", b"nonsense0here"),
+    ]);
+    let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, folder.path().join(at)).expect("a link");
+    link("../secret", "jobs/link.toml");
+    link("..data/inside.toml", "jobs/inside.toml");
+    let shown = render::diagnostics(&check(&folder).diagnostics, Format::Human, false);
+    assert!(shown.contains("link.toml") && !shown.contains("canary"), "{shown}");
+    assert!(shown.contains("nonsense0here"), "within the folder it is, as Kubernetes links files: {shown}");
+}
+
+#[test]
 fn a_person_sees_the_line_what_is_wrong_and_what_to_write_instead() {
     let job = "account = \"acne\"\nbackups = [\"../../x\"]\n\n[schedule]\n\tat = \"2026-10-25T02:30:00\"\n\n\
                [when]\ndue_withn = \"12h\"\n";

@@ -143,7 +143,8 @@ fn one(path: &Path, config: Option<&Path>, now: Timestamp) -> (Loaded, PathBuf) 
         Ok(name) => {
             let mut loaded = Loaded::default();
             let files = vec![JobFile { path: path.to_owned(), name, stamp: None }];
-            loaded.take(Found { files, diagnostics: Vec::new() }, &around.defaults, &mut Anew);
+            let found = Found { files, diagnostics: Vec::new(), root: root.to_owned() };
+            loaded.take(found, &around.defaults, &mut Anew);
             loaded
         }
         Err(message) => {

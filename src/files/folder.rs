@@ -30,11 +30,14 @@ pub(super) struct Found {
     pub(super) files: Vec<JobFile>,
     /// What is wrong with the folder itself and with names in it.
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// The folder of job files.
+    pub(super) root: PathBuf,
 }
 
 /// The job files in `folder`, named by their place below `root`.
 pub(super) fn job_files(folder: &Path, root: &Path) -> Found {
-    let mut walk = Walk { root, found: Found::default(), above: Vec::new() };
+    let found = Found { root: root.to_owned(), ..Found::default() };
+    let mut walk = Walk { root, found, above: Vec::new() };
     walk.folder(folder);
     walk.found.files.sort_by(|a, b| a.name.cmp(&b.name));
     walk.found

@@ -107,13 +107,29 @@ impl Loaded {
         self.diagnostics.extend(found.diagnostics);
         for file in found.files {
             self.files += 1;
-            let Checked { value, diagnostics } = files.read(&file, defaults);
+            let Checked { value, mut diagnostics } = files.read(&file, defaults);
+            if !diagnostics.is_empty() && leads_elsewhere(&file.path, &found.root) {
+                // Whoever can put a link here must not have shown what they may not read.
+                for shown in &mut diagnostics {
+                    shown.quote = None;
+                }
+            }
             match value {
                 Some(job) => self.jobs.push(job),
                 None => self.wrong.push(Wrong { job: file.name, why: first_of(&diagnostics) }),
             }
             self.diagnostics.extend(diagnostics);
         }
+    }
+}
+
+/// Whether a link leads out of the folder of job files.
+fn leads_elsewhere(file: &Path, root: &Path) -> bool {
+    let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+    match (file.canonicalize(), root.canonicalize()) {
+        (Ok(file), Ok(root)) => !file.starts_with(root),
+        // What is not there has no lines to be shown.
+        _ => false,
     }
 }
 
