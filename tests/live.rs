@@ -214,6 +214,24 @@ fn who_asks_after_a_change_is_told_of_it_whoever_was_first() {
 }
 
 #[test]
+fn a_daemon_is_asked_after_its_files_were_swapped_by_a_link() {
+    let place = place(&[("a", LATER)]);
+    let link = |to: &str| {
+        std::os::unix::fs::symlink(to, place.path("new")).unwrap();
+        std::fs::rename(place.path("new"), place.path("calloff.toml")).unwrap();
+    };
+    for version in ["v1.toml", "v2.toml"] {
+        std::fs::copy(place.path("calloff.toml"), place.path(version)).unwrap();
+    }
+    link("v1.toml");
+    let daemon = Daemon::start(&place);
+    link("v2.toml");
+    let done = place.run(&["reload"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn a_daemon_of_other_files_is_not_asked() {
     let other = place(&[("a", LATER)]);
     let place = place(&[("a", LATER)]);

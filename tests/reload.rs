@@ -301,6 +301,18 @@ async fn live_with(settings: &str, scenario: &str, files: &[(&str, String)]) -> 
 const SCHEDULED: &str = "[accounts.acme]\nunlisted = \"SCHEDULED\"\n[[accounts.acme.backups]]\nid = \"1\"\n";
 
 #[tokio::test(start_paused = true)]
+async fn all_who_ask_at_once_are_answered() {
+    let (live, _folder) = live_with("", SCHEDULED, &[("a", job(3600, 1))]).await;
+    let hint = live.requests.clone();
+    drop(hint.try_send(Request::by(Cause::Change)));
+    let (first, second, third) = tokio::join!(live.reload(), live.reload(), live.reload());
+    for report in [first, second, third] {
+        assert_eq!(report.verdict, Verdict::Accepted);
+    }
+    live.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_under_way_keeps_the_file_it_began_with() {
     let scenario = "[accounts.acme]\nunlisted = \"SCHEDULED\"\nlatency = \"20s\"\n[[accounts.acme.backups]]\nid = \"1\"\n";
     let (live, mut folder) = live_with("", scenario, &[("a", job(30, 1)), ("b", job(3600, 1))]).await;
@@ -467,7 +479,7 @@ async fn a_job_that_was_left_out_and_is_gone_is_forgotten() {
         record.query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap()
     };
     assert!(!away(&live), "its file may be mended");
-    folder.change(&jobs_of(&[("a", job(3600, 2))]), || ());
+    // What is there now is what was in force all the time.
     assert_eq!(live.reload().await.verdict, Verdict::Accepted);
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(away(&live));

@@ -89,7 +89,7 @@ pub(super) async fn serve(
     let mut company = JoinSet::new();
     let mut announcing = None;
     if let Some(hangups) = hangups {
-        let (clock, config) = (Arc::clone(&surroundings.clock), control::name_of(start.loader.config()));
+        let (clock, config) = (Arc::clone(&surroundings.clock), start.loader.config().to_owned());
         let (requests, report) =
             follow(start, &engine, &runner, serving.following, surroundings, &mut company);
         announcing =

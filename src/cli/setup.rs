@@ -19,7 +19,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::daemon::{self, Accounts, Readying, Runner, Successors, Surroundings, Worker};
 use crate::error::{Error, chain};
 use crate::files::{Loaded, Loader, Scan};
-use crate::store::{Interrupted, Role, Store, StoreError};
+use crate::store::{Role, Store, StoreError};
 use crate::zoho::HttpTransport;
 use crate::{files, logs};
 
@@ -315,18 +315,22 @@ impl Configuration {
         logs::init(self.settings.log.format, level).map_err(Error::Usage)
     }
 
-    /// Prepares what carries out the runs of the loaded jobs and those that were interrupted, with the secrets of
-    /// their accounts.
-    pub(super) async fn runner(
+    /// Prepares what carries out the runs of these jobs; those of other accounts that were interrupted as far as their
+    /// secrets are there.
+    pub(super) async fn runner_for(
         &self,
         store: &Store,
         stop: &CancellationToken,
-        interrupted: &[Interrupted],
+        jobs: &[Arc<Job>],
         record_within: Option<Duration>,
     ) -> Result<Runner, Error> {
-        let mut needed = daemon::used(&self.jobs);
-        needed.extend(interrupted.iter().map(|interrupted| interrupted.run.account.clone()));
-        self.runner_of(store, stop, needed, record_within).await
+        let surroundings = surroundings();
+        let (accounts, failures) = self.ready_all(store.folder(), &surroundings);
+        let needed = daemon::used(jobs);
+        if let Some((name, error)) = failures.iter().find(|(name, _)| needed.contains(*name)) {
+            return Err(secret_error(name, error));
+        }
+        self.runner_with(store, stop, accounts, &surroundings, record_within).await
     }
 
     /// The same for every account.

@@ -33,7 +33,7 @@ pub(super) async fn trigger(
     let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
     let interrupted = store.take_over_at_start().await?;
-    let runner = configuration.runner(&store, &stop, &interrupted, Some(setup::RECORDING)).await?;
+    let runner = configuration.runner_for(&store, &stop, &jobs, Some(setup::RECORDING)).await?;
     let runner = Runner { left_out: Arc::new(left_out), ..runner };
 
     let mut tasks = JoinSet::new();

@@ -76,6 +76,7 @@ pub struct Form {
 
 /// What a command prints, and how it ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Answer {
     /// Whether another daemon is meant: then there is nothing to print.
     pub is_elsewhere: bool,

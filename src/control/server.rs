@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use super::{Answer, Asked, Request, read_line};
+use super::{Answer, Asked, Request, name_of, read_line};
 use crate::error::chain;
 
 /// Commands that are answered at the same time.
@@ -28,6 +28,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Server {
     listener: UnixListener,
     path: PathBuf,
+    /// The device and inode of the socket: another one may be put in its place.
+    identity: (u64, u64),
     /// The user that the daemon runs as.
     uid: u32,
 }
@@ -42,17 +44,25 @@ impl Server {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
         }
-        if path.symlink_metadata().is_ok() && !is_left_over(path) {
-            return Err(io::ErrorKind::AddrInUse.into());
+        if is_left_over(path) {
+            fs::remove_file(path)?;
         }
-        // It appears in one piece, with its mode.
+        // It appears in one piece, with its mode, and never in the place of another one.
         let aside = path.with_extension(std::process::id().to_string());
         drop(fs::remove_file(&aside));
         let listener = UnixListener::bind(&aside)?;
-        fs::set_permissions(&aside, Permissions::from_mode(0o600))?;
-        let uid = aside.metadata()?.uid();
-        fs::rename(&aside, path)?;
-        Ok(Self { listener, path: path.to_owned(), uid })
+        let placed = fs::set_permissions(&aside, Permissions::from_mode(0o600)).and_then(|()| {
+            let metadata = aside.metadata()?;
+            fs::hard_link(&aside, path)?;
+            Ok(metadata)
+        });
+        drop(fs::remove_file(&aside));
+        let metadata = placed.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => io::ErrorKind::AddrInUse.into(),
+            _ => error,
+        })?;
+        let identity = (metadata.dev(), metadata.ino());
+        Ok(Self { listener, path: path.to_owned(), identity, uid: metadata.uid() })
     }
 
     /// Where it listens.
@@ -99,8 +109,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // A leftover is recognised at the next start.
-        drop(fs::remove_file(&self.path));
+        let is_ours = |file: fs::Metadata| (file.dev(), file.ino()) == self.identity;
+        if self.path.symlink_metadata().is_ok_and(is_ours) {
+            // A leftover is recognised at the next start.
+            drop(fs::remove_file(&self.path));
+        }
     }
 }
 
@@ -130,7 +143,8 @@ async fn converse<F: Future<Output = Answer>>(
     let line =
         tokio::time::timeout(PATIENCE, read_line(&mut stream)).await.unwrap_or_else(|_| Err(late()))?;
     let answer = match serde_json::from_slice::<Asked>(&line) {
-        Ok(asked) if asked.config != config => Answer { is_elsewhere: true, ..Answer::default() },
+        // By another link it is another file, though still this daemon's.
+        Ok(asked) if asked.config != name_of(config) => Answer { is_elsewhere: true, ..Answer::default() },
         Ok(asked) => tokio::select! {
             biased;
             answer = answer(asked.ask) => answer,
@@ -182,7 +196,9 @@ mod tests {
         let path = folder.path().join("run/calloff.sock");
         let server = Server::bind(&path).unwrap();
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
-        assert!(Server::bind(&path).is_err(), "a daemon listens there");
+        let second = Server::bind(&path).unwrap_err();
+        assert_eq!(second.kind(), io::ErrorKind::AddrInUse, "a daemon listens there");
+        assert_eq!(path.parent().unwrap().read_dir().unwrap().count(), 1, "nothing is left beside it");
         let serving = tokio::spawn(server.serve(CONFIG.into(), echo));
         assert_eq!(ask(&path, &asked(CONFIG)).await.unwrap().stdout, format!("{STATUS:?}"));
         let other = ask(&path, &asked("/etc/other.toml")).await.unwrap_err();

@@ -1,9 +1,10 @@
 //! The scheduling loop: on each beat it asks the agenda what is due, and has it done.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use calloff_core::config::Job;
 use calloff_core::ids::JobName;
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -44,8 +45,10 @@ pub struct Engine {
     freed: (mpsc::UnboundedSender<Freed>, mpsc::UnboundedReceiver<Freed>),
     /// Interrupted runs that wait until files are others.
     waiting: Vec<Interrupted>,
-    /// Tasks put them here.
-    later: (mpsc::UnboundedSender<Interrupted>, mpsc::UnboundedReceiver<Interrupted>),
+    /// Tasks put them here, each with the jobs that it was judged by.
+    later: (mpsc::UnboundedSender<Waiting>, mpsc::UnboundedReceiver<Waiting>),
+    /// Interrupted runs that were taken over from processes that have ended meanwhile.
+    adopted: (mpsc::UnboundedSender<Interrupted>, mpsc::UnboundedReceiver<Interrupted>),
     /// What is to come into force.
     sets: (mpsc::UnboundedSender<Replacement>, mpsc::UnboundedReceiver<Replacement>),
     /// What the last look showed.
@@ -53,6 +56,9 @@ pub struct Engine {
     /// Somebody shall look whether files have changed.
     rescan: Arc<Notify>,
 }
+
+/// An interrupted run that has to wait, and the jobs that were in force when that was found.
+type Waiting = (Interrupted, Arc<BTreeMap<String, Arc<Job>>>);
 
 /// A set that is to come into force, and where it is told when it has.
 type Replacement = (Box<Set>, oneshot::Sender<Timestamp>);
@@ -135,6 +141,7 @@ impl Engine {
             freed: mpsc::unbounded_channel(),
             waiting: vec![],
             later,
+            adopted: mpsc::unbounded_channel(),
             sets: mpsc::unbounded_channel(),
             pulse,
             rescan: Arc::default(),
@@ -162,7 +169,15 @@ impl Engine {
                     self.keeper.learn(duties);
                     self.see_to_what_is_due();
                 }
-                Some(interrupted) = self.later.1.recv() => self.waiting.push(interrupted),
+                Some((interrupted, jobs)) = self.later.1.recv() => {
+                    if Arc::ptr_eq(&jobs, &self.runner.jobs) {
+                        self.waiting.push(interrupted);
+                    } else {
+                        // Files have come into force since.
+                        self.take_up(interrupted);
+                    }
+                }
+                Some(interrupted) = self.adopted.1.recv() => self.take_up(interrupted),
                 Some((set, told)) = self.sets.1.recv() => {
                     // Who waits may have gone.
                     let _ = told.send(self.replace(*set));
@@ -262,7 +277,7 @@ impl Engine {
         self.agenda.forget(gone_jobs, now);
         self.is_stale = true;
         for interrupted in std::mem::take(&mut self.waiting) {
-            self.tasks.spawn(take_up(self.runner.clone(), interrupted, self.later.0.clone()));
+            self.take_up(interrupted);
         }
         self.look();
         now
@@ -343,12 +358,13 @@ impl Engine {
     fn take_over(&mut self) {
         // Another process may have changed what there is to do; and what could not be read is read again.
         self.is_stale = true;
-        let (runner, later) = (self.runner.clone(), self.later.0.clone());
+        let (store, adopted) = (self.runner.worker.store.clone(), self.adopted.0.clone());
         self.tasks.spawn(async move {
-            match runner.worker.store.take_over().await {
+            match store.take_over().await {
                 Ok(interrupted) => {
                     for interrupted in interrupted {
-                        take_up(runner.clone(), interrupted, later.clone()).await;
+                        // Without the loop the next start takes it over.
+                        drop(adopted.send(interrupted));
                     }
                 }
                 Err(error) => {
@@ -360,6 +376,10 @@ impl Engine {
                 }
             }
         });
+    }
+
+    fn take_up(&mut self, interrupted: Interrupted) {
+        self.tasks.spawn(take_up(self.runner.clone(), interrupted, self.later.0.clone()));
     }
 
     fn prune(&mut self) {
@@ -383,9 +403,9 @@ impl Engine {
 }
 
 /// Takes up an interrupted run, or puts it where it waits.
-async fn take_up(runner: Runner, interrupted: Interrupted, later: mpsc::UnboundedSender<Interrupted>) {
+async fn take_up(runner: Runner, interrupted: Interrupted, later: mpsc::UnboundedSender<Waiting>) {
     if let TakenUp::Later(interrupted) = runner.take_up(interrupted).await {
         // Without the loop nothing will be otherwise before the next start.
-        drop(later.send(*interrupted));
+        drop(later.send((*interrupted, runner.jobs)));
     }
 }

@@ -213,7 +213,8 @@ impl Reloader {
                 () = self.engine.rescan.notified() => Request::by(Cause::Poll),
             };
             // Of many hints one look comes, and what a person asks for is more than that.
-            while let (false, Ok(next)) = (request.by.is_person(), requests.try_recv()) {
+            while !request.by.is_person() {
+                let Ok(next) = requests.try_recv() else { break };
                 request = next;
             }
         }
@@ -283,7 +284,11 @@ impl Reloader {
             *known == refusal && *last.diagnostics == *diagnostics
         } else {
             // What the start has done without.
-            let is_the_same = diagnostics.is_empty() || *last.diagnostics == *diagnostics;
+            let is_the_same = match &refusal {
+                Refusal::Errors(_) => *last.diagnostics == *diagnostics,
+                Refusal::Secret(why) => last.left_out.is_for_secret(why),
+                _ => false,
+            };
             !last.is_well() && scan.is_same(self.started_with) && is_the_same
         };
         (by.is_person() || !is_known).then(|| self.refused(refusal, diagnostics, by))
@@ -315,11 +320,13 @@ impl Reloader {
         let before = &self.in_force;
         let changes =
             Changes::between(before.jobs.iter().map(AsRef::as_ref), set.jobs.iter().map(AsRef::as_ref));
+        let last = self.reports.borrow().clone();
+        // What the start has done without is in force now, or gone: the loop has to hear of it.
         let is_same = changes == Changes::default()
+            && last.left_out.is_nothing()
             && before.settings == set.settings
             && before.accounts.len() == set.accounts.len()
             && before.accounts.values().zip(set.accounts.values()).all(|(old, new)| Arc::ptr_eq(old, new));
-        let last = self.reports.borrow().clone();
         if is_same && !by.is_person() && last.is_well() {
             return None;
         }
@@ -370,7 +377,7 @@ impl Reloader {
             let needed = used(&jobs);
             let (accounts, failures) = readying.ready_all(&before);
             if let Some((name, error)) = failures.iter().find(|(name, _)| needed.contains(*name)) {
-                return Err(Refusal::Secret(format!("account `{name}`: {}", chain(error))));
+                return Err(Refusal::Secret(reload::secret(name, &chain(error))));
             }
             let new = entering(&known, &jobs);
             let by_name = by_name(&jobs);

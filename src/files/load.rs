@@ -128,8 +128,7 @@ fn leads_elsewhere(file: &Path, root: &Path) -> bool {
     let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
     match (file.canonicalize(), root.canonicalize()) {
         (Ok(file), Ok(root)) => !file.starts_with(root),
-        // What is not there has no lines to be shown.
-        _ => false,
+        _ => true,
     }
 }
 

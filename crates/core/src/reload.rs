@@ -74,6 +74,13 @@ impl LeftOut {
         !self.others.is_empty() || self.jobs.iter().any(|quarantined| quarantined.job.as_str() == job)
     }
 
+    /// Whether a job was left out for this secret, as [`secret`] has it.
+    #[must_use]
+    pub fn is_for_secret(&self, why: &str) -> bool {
+        let mut reasons = self.jobs.iter().filter_map(|job| Some(secret(job.account.as_ref()?, &job.why)));
+        reasons.any(|reason| reason == why)
+    }
+
     /// What of it may be about an account: nobody knows then which windows of that are held.
     #[must_use]
     pub fn concerning(&self, account: &AccountName) -> Option<String> {
@@ -81,6 +88,12 @@ impl LeftOut {
         let job = self.jobs.iter().find(concerns).map(|job| format!("the job `{}`", job.job));
         job.or_else(|| self.others.first().cloned())
     }
+}
+
+/// Says that a secret of an account can't be had.
+#[must_use]
+pub fn secret(account: &AccountName, why: &str) -> String {
+    format!("account `{account}`: {why}")
 }
 
 /// Files that may come into force, as far as that decides it.
@@ -296,6 +309,8 @@ mod tests {
         assert!(!known.is_nothing() && known.may_have("a") && !known.may_have("b"));
         assert_eq!(known.concerning(&account("x")).as_deref(), Some("the job `a`"));
         assert_eq!(known.concerning(&account("y")), None);
+        let of_secret = secret(&account("x"), "");
+        assert!(known.is_for_secret(&of_secret) && !known.is_for_secret(&secret(&account("y"), "")));
         let unknown = LeftOut { jobs: vec![job("a", None)], others: vec![] };
         assert!(unknown.concerning(&account("y")).is_some());
         let folder = LeftOut { jobs: vec![], others: vec!["jobs/eu: E001".to_owned()] };
