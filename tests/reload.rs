@@ -24,18 +24,9 @@ use calloff_core::run::{Run, RunState};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use support::edits::{Folder, Style};
-use support::stage::{Stage, beat, start, within_the_hour};
+use support::stage::{SETTINGS, Stage, beat, start, within_the_hour};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-
-const SETTINGS: &str = r#"
-timezone = "UTC"
-[accounts.acme]
-data_center = "eu"
-client_id = "1000.ABC"
-client_secret = { file = "secret" }
-refresh_token = { file = "secret" }
-"#;
 
 /// A daemon that follows a folder of files.
 struct Live {

@@ -70,7 +70,7 @@ pub(super) async fn serve(
     let settings = start.configuration.settings.clone();
     let now = runner.worker.clock.now();
     let jobs = &start.configuration.jobs;
-    let agenda = daemon::agenda(&store, jobs, &start.left_out, now, now).await?;
+    let mut agenda = daemon::agenda(&store, jobs, &start.left_out, now, now).await?;
     let (alarm, beats) = Alarm::start().await.map_err(|error| Error::Internal(error.to_string()))?;
     tracing::info!(
         event = "daemon.started",

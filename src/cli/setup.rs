@@ -8,7 +8,7 @@ use std::time::Duration;
 use calloff_core::config::{self, Account, Job, Settings, State};
 use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::{AccountName, JobName};
-use calloff_core::reload::{self, Candidate, LeftOut, Quarantined, Refusal};
+use calloff_core::reload::{self, LeftOut, Quarantined, Refusal};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -76,16 +76,7 @@ pub(super) fn start(
     let now = surroundings.clock.now();
     let mut loader = Loader::new(find(config)?);
     let (read, seen) = loader.load(now);
-    let refused = |diagnostics: &[Diagnostic]| {
-        output::diagnostics(diagnostics);
-        problem(diagnostics).unwrap_or(Error::Config { problems: 0, files: 0 })
-    };
-    let candidate = Candidate {
-        settings: read.settings.as_ref(),
-        jobs: read.jobs.len(),
-        errors: read.diagnostics.iter().filter(|found| found.is_error()).count(),
-    };
-    let judged = reload::judge_start(candidate, insisting.is_strict, insisting.allow_empty);
+    let judged = reload::judge_start(read.candidate(), insisting.is_strict, insisting.allow_empty);
     let Loaded { base, settings, jobs, wrong, others, diagnostics, jobs_folder, .. } = read;
     let settings = match (settings, judged) {
         (Some(settings), Ok(())) => settings,
@@ -96,7 +87,10 @@ pub(super) fn start(
                 "there is no job file in `{folder}`; put one there, or say --allow-empty"
             )));
         }
-        _ => return Err(refused(&diagnostics)),
+        _ => {
+            output::diagnostics(&diagnostics);
+            return Err(wrong_files(&diagnostics));
+        }
     };
     let mut configuration = Configuration { settings, folder: base, jobs };
     let (accounts, mut failures) = configuration.ready_all(&configuration.state_folder(), surroundings);
@@ -185,11 +179,9 @@ pub(super) fn configuration_as_far_as_valid(
 ) -> Result<(Configuration, LeftOut, Option<Error>), Error> {
     let Loaded { base, settings, jobs, wrong, others, diagnostics, .. } = files::load(&find(config)?, None);
     output::diagnostics(&diagnostics);
-    let problem = problem(&diagnostics);
-    let Some(settings) = settings else {
-        return Err(problem.unwrap_or(Error::Config { problems: 0, files: 0 }));
-    };
+    let Some(settings) = settings else { return Err(wrong_files(&diagnostics)) };
     let left_out = daemon::left_out(wrong, &others);
+    let problem = diagnostics.iter().any(Diagnostic::is_error).then(|| wrong_files(&diagnostics));
     Ok((Configuration { settings, folder: base, jobs }, left_out, problem))
 }
 
@@ -217,17 +209,18 @@ pub(super) fn find(config: Option<&Path>) -> Result<PathBuf, Error> {
 
 fn accept(loaded: Loaded) -> Result<Configuration, Error> {
     output::diagnostics(&loaded.diagnostics);
-    match (loaded.settings, problem(&loaded.diagnostics)) {
-        (Some(settings), None) => Ok(Configuration { settings, folder: loaded.base, jobs: loaded.jobs }),
-        (_, problem) => Err(problem.unwrap_or(Error::Config { problems: 0, files: 0 })),
+    let is_valid = loaded.is_valid();
+    match loaded.settings {
+        Some(settings) if is_valid => Ok(Configuration { settings, folder: loaded.base, jobs: loaded.jobs }),
+        _ => Err(wrong_files(&loaded.diagnostics)),
     }
 }
 
-/// The error that there are errors in files, if there are.
-fn problem(diagnostics: &[Diagnostic]) -> Option<Error> {
+/// The error that there are errors in files.
+fn wrong_files(diagnostics: &[Diagnostic]) -> Error {
     let errors: Vec<&Diagnostic> = diagnostics.iter().filter(|found| found.is_error()).collect();
     let files: BTreeSet<&str> = errors.iter().map(|error| error.file.as_str()).collect();
-    (!errors.is_empty()).then_some(Error::Config { problems: errors.len(), files: files.len() })
+    Error::Config { problems: errors.len(), files: files.len() }
 }
 
 fn secret_error(account: &AccountName, reason: &str) -> Error {

@@ -182,8 +182,7 @@ impl Agenda {
                 break;
             }
             self.wakes.pop();
-            let armed = &self.jobs[place];
-            if !armed.busy && armed.arming == arming {
+            if self.counts(place, arming) {
                 due.extend(self.due_at(place, now, awake_since));
             }
         }
@@ -304,19 +303,26 @@ impl Agenda {
 
     /// When the next job becomes due, as far as the idle ones go.
     #[must_use]
-    pub fn next_wake(&self) -> Option<Timestamp> {
-        self.next().map(|(wake, _)| wake)
+    pub fn next_wake(&mut self) -> Option<Timestamp> {
+        self.next_due().map(|(wake, _)| wake)
     }
 
     /// The same, with the job.
     #[must_use]
-    pub fn next(&self) -> Option<(Timestamp, &Arc<Job>)> {
-        let counts = |place: usize, arming| self.jobs[place].arming == arming && !self.jobs[place].busy;
-        let first = match self.wakes.peek() {
-            Some(Reverse((wake, place, arming))) if counts(*place, *arming) => Some((*wake, *place)),
-            _ => self.wakes.iter().filter(|wake| counts(wake.0.1, wake.0.2)).map(|w| (w.0.0, w.0.1)).min(),
-        };
-        first.map(|(wake, place)| (wake, &self.jobs[place].job))
+    pub fn next_due(&mut self) -> Option<(Timestamp, &Arc<Job>)> {
+        while let Some(&Reverse((wake, place, arming))) = self.wakes.peek() {
+            if self.counts(place, arming) {
+                return Some((wake, &self.jobs[place].job));
+            }
+            self.wakes.pop();
+        }
+        None
+    }
+
+    /// Whether a wake is that of the job's present arming: what was armed anew leaves older ones behind.
+    fn counts(&self, place: usize, arming: Arming) -> bool {
+        let armed = &self.jobs[place];
+        armed.arming == arming && !armed.busy
     }
 
     fn arm(&mut self, place: usize, now: Timestamp) {

@@ -210,7 +210,7 @@ impl Engine {
         self.read_duties();
         self.pulse.send_replace(Pulse {
             at: now,
-            next: self.agenda.next().map(|(at, job)| (at, job.name.clone())),
+            next: self.agenda.next_due().map(|(at, job)| (at, job.name.clone())),
             under_way: self.tasks.len(),
         });
     }

@@ -12,7 +12,7 @@ use calloff_core::agenda::{self as rules, Entry};
 use calloff_core::config::{Job, LogLevel, Settings};
 use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::JobName;
-use calloff_core::reload::{self, Candidate, Cause, Changes, LeftOut, Refusal, Verdict};
+use calloff_core::reload::{self, Cause, Changes, LeftOut, Refusal, Verdict};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -255,13 +255,8 @@ impl Reloader {
             self.seen = None;
             drop(self.hints.try_send(Request::by(Cause::Poll)));
         }
-        let candidate = Candidate {
-            settings: loaded.settings.as_ref(),
-            jobs: loaded.jobs.len(),
-            errors: loaded.diagnostics.iter().filter(|found| found.is_error()).count(),
-        };
         let before = &self.in_force;
-        let judged = reload::judge(candidate, &before.settings, before.jobs.len(), allow_empty);
+        let judged = reload::judge(loaded.candidate(), &before.settings, before.jobs.len(), allow_empty);
         let Loaded { settings, jobs, diagnostics, .. } = loaded;
         let Some(settings) = settings.filter(|_| judged.is_ok()) else {
             let refusal = judged.err().unwrap_or(Refusal::Errors(0));

@@ -8,6 +8,7 @@ use calloff_core::config::{
 };
 use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::JobName;
+use calloff_core::reload::Candidate;
 use jiff::Timestamp;
 
 use super::folder::{Found, job_files};
@@ -48,7 +49,19 @@ impl Loaded {
     /// Whether nothing is wrong with it. Warnings don't count.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        !self.diagnostics.iter().any(Diagnostic::is_error)
+        self.errors() == 0
+    }
+
+    /// How much is wrong with it.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|found| found.is_error()).count()
+    }
+
+    /// As far as it decides whether it comes into force.
+    #[must_use]
+    pub fn candidate(&self) -> Candidate<'_> {
+        Candidate { settings: self.settings.as_ref(), jobs: self.jobs.len(), errors: self.errors() }
     }
 }
 

@@ -76,13 +76,14 @@ pub struct Stage {
     off_by_ms: Arc<AtomicI64>,
 }
 
-const SETTINGS: &str = r#"
+/// One account; a stage by itself reads no secret.
+pub const SETTINGS: &str = r#"
 timezone = "UTC"
 [accounts.acme]
 data_center = "eu"
 client_id = "1000.ABC"
-client_secret = { env = "UNUSED" }
-refresh_token = { env = "UNUSED" }
+client_secret = { file = "secret" }
+refresh_token = { file = "secret" }
 "#;
 
 /// Beats once a second.
