@@ -15,7 +15,7 @@ use super::retry::retry;
 use super::state::state;
 use super::windows::{Windows, windows};
 use super::zone::Fallback;
-use super::{Checked, serving};
+use super::{Checked, http, notify};
 use crate::diagnostic::Code;
 use crate::ids::AccountName;
 use crate::retry::RetryPolicy;
@@ -203,10 +203,10 @@ fn keep(value: Option<&Value<'_>>, problems: &mut Problems) -> Option<Duration> 
 
 /// Checks what has no behaviour yet.
 fn unsupported(root: &mut Table<'_>, problems: &mut Problems) {
-    if let Some(http) = root.take("http") {
-        serving::http(&http, problems);
+    if let Some(table) = root.take("http") {
+        http::http(&table, problems);
     }
-    if let Some(notify) = root.take("notify") {
-        serving::notify(&notify, problems);
+    if let Some(entries) = root.take("notify") {
+        notify::notify(&entries, problems);
     }
 }
