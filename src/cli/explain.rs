@@ -13,7 +13,6 @@ use super::args::{ExplainArgs, LogArgs};
 use super::forecast::{Row, advice, is_refused, needs, read_zoho, unread};
 use super::next;
 use super::output::{Output, notice};
-use super::record::Record;
 use super::setup::{self, Configuration};
 use crate::clock::{Clock as _, SystemClock};
 use crate::daemon::Surveyed;
@@ -28,7 +27,7 @@ pub(super) async fn explain(
 ) -> Result<ExitCode, Error> {
     let mut configuration = setup::configuration(config)?;
     configuration.log(log, true)?;
-    let record = Record::read(&configuration).await?;
+    let record = configuration.on_record().await?;
     record.follow(&mut configuration.jobs);
     let job = Arc::clone(&configuration.select(std::slice::from_ref(&args.job))?[0]);
     let at = next::instant(&args.at, &job)?;

@@ -21,7 +21,6 @@ mod output;
 mod pause;
 mod plan;
 mod reading;
-mod record;
 mod reload;
 mod restore;
 mod results;

@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::args::NextArgs;
 use super::output::{Output, notice};
-use super::record::Record;
 use super::setup::{self, Configuration};
 use crate::clock::{Clock as _, SystemClock};
+use crate::daemon::Record;
 use crate::error::{Error, chain};
 use crate::report;
 
@@ -73,7 +73,7 @@ pub(super) async fn next(
 
 /// The record, for what the daemon has seen. Schedules can be told without.
 async fn record(configuration: &Configuration) -> Record {
-    Record::read(configuration).await.unwrap_or_else(|error| {
+    configuration.on_record().await.unwrap_or_else(|error| {
         notice(&format!("{}: spreads are shown as if no backup had been seen", chain(&error)));
         Record::default()
     })

@@ -13,7 +13,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::args::{LogArgs, PlanArgs};
 use super::forecast::{Row, advice, by_account, is_refused, is_unread, needs, read_zoho, unread};
 use super::output::{Output, notice};
-use super::record::Record;
 use super::setup;
 use crate::clock::{Clock as _, SystemClock};
 use crate::daemon::Surveyed;
@@ -31,7 +30,7 @@ pub(super) async fn plan(
 ) -> Result<ExitCode, Error> {
     let mut configuration = setup::configuration(config)?;
     configuration.log(log, true)?;
-    let record = Record::read(&configuration).await?;
+    let record = configuration.on_record().await?;
     record.follow(&mut configuration.jobs);
     let shown = configuration.select(&args.jobs)?;
     let named = by_account(shown.iter().filter(|job| job.enabled));

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use calloff_core::config::{Job, Settings};
 use calloff_core::ids::RestoreId;
+use calloff_core::overview::{DebtRow, StandingDebt};
 use calloff_core::reload::LeftOut;
-use calloff_core::restore::{self, Debt, DebtState};
+use calloff_core::restore::{Debt, DebtState, Payment};
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::args::{LogArgs, RestoreCommand, RestoreListArgs, RestorePayArgs, RestoreWaiveArgs};
 use super::output::{Output, notice};
@@ -19,43 +19,8 @@ use super::setup::{self, Configuration};
 use crate::clock::{Clock as _, SystemClock};
 use crate::daemon::Paid;
 use crate::error::Error;
-use crate::report::{self, StandingDebt};
+use crate::report;
 use crate::store::{ForPayment, Role, Store};
-
-/// A debt, as JSON.
-#[derive(Debug, Serialize)]
-pub(super) struct Row<'a> {
-    restore_id: String,
-    account: &'a str,
-    job: &'a str,
-    backup: &'a str,
-    rrule: &'a str,
-    owed_since: Timestamp,
-    due: Timestamp,
-    state: DebtState,
-    reason: Option<String>,
-    next_try: Option<Timestamp>,
-    restored: Option<&'a str>,
-}
-
-impl<'a> Row<'a> {
-    pub(super) fn new(standing: &'a StandingDebt, now: Timestamp) -> Self {
-        let debt = &standing.debt;
-        Self {
-            restore_id: debt.restore_id.to_string(),
-            account: debt.account.as_str(),
-            job: &debt.job,
-            backup: debt.pre_image.backup.as_str(),
-            rrule: &debt.pre_image.rrule,
-            owed_since: debt.owed_since,
-            due: standing.due(now),
-            state: debt.state,
-            reason: standing.reason(),
-            next_try: debt.next_try,
-            restored: debt.restored.as_ref().map(calloff_core::ids::BackupId::as_str),
-        }
-    }
-}
 
 /// These debts, each with when it is to be paid by the files as they are now.
 pub(super) fn standing(
@@ -65,27 +30,18 @@ pub(super) fn standing(
     debts: Vec<Debt>,
     now: Timestamp,
 ) -> Vec<StandingDebt> {
-    let standing = |debt: Debt| StandingDebt { payment: payment(settings, jobs, left_out, &debt, now), debt };
-    debts.into_iter().map(standing).collect()
+    let jobs = || jobs.iter().map(AsRef::as_ref);
+    debts.into_iter().map(|debt| StandingDebt::of(debt, settings, jobs(), left_out, now)).collect()
 }
 
 /// Prints one debt, as it stands now.
 fn print_json(configuration: &Configuration, debt: Debt, output: &mut Output) -> Result<(), Error> {
-    let now = SystemClock.now();
-    let payment = payment(&configuration.settings, &configuration.jobs, &LeftOut::default(), &debt, now);
-    let standing = StandingDebt { debt, payment };
-    output.json(&Row::new(&standing, now))
+    output.json(&DebtRow::new(&standing_now(configuration, debt), SystemClock.now()))
 }
 
-fn payment(
-    settings: &Settings,
-    jobs: &[Arc<Job>],
-    left_out: &LeftOut,
-    debt: &Debt,
-    now: Timestamp,
-) -> restore::Payment {
-    let has_account = settings.accounts.contains_key(&debt.account);
-    restore::payment(debt, has_account, jobs.iter().map(AsRef::as_ref), left_out, now)
+fn standing_now(configuration: &Configuration, debt: Debt) -> StandingDebt {
+    let (now, jobs) = (SystemClock.now(), configuration.jobs.iter().map(AsRef::as_ref));
+    StandingDebt::of(debt, &configuration.settings, jobs, &LeftOut::default(), now)
 }
 
 pub(super) async fn restore(
@@ -113,7 +69,7 @@ async fn list(config: Option<&Path>, args: &RestoreListArgs, mut output: Output)
     let debts = standing(&configuration.settings, &configuration.jobs, &left_out, debts, now);
     if args.form.json {
         for debt in &debts {
-            output.json(&Row::new(debt, now))?;
+            output.json(&DebtRow::new(debt, now))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -240,14 +196,8 @@ fn unknown(id: RestoreId) -> Error {
 /// When the last window closes of those that a job of the debt's account has open now and holds, or restores after.
 fn open_until(configuration: &Configuration, debt: &Debt) -> Option<Timestamp> {
     let untried = Debt { next_try: None, ..debt.clone() };
-    match payment(
-        &configuration.settings,
-        &configuration.jobs,
-        &LeftOut::default(),
-        &untried,
-        SystemClock.now(),
-    ) {
-        restore::Payment::At(closes) => Some(closes),
-        restore::Payment::Now | restore::Payment::ByHand(_) => None,
+    match standing_now(configuration, untried).payment {
+        Payment::At(closes) => Some(closes),
+        Payment::Now | Payment::ByHand(_) => None,
     }
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::LogArgs;
 use super::output::{self};
 use crate::clock::{Clock as _, SystemClock};
-use crate::daemon::{self, Accounts, Readying, Runner, Successors, Surroundings, Worker};
+use crate::daemon::{self, Accounts, Readying, Record, Runner, Successors, Surroundings, Worker};
 use crate::error::{Error, chain};
 use crate::files::{Loaded, Loader, Scan};
 use crate::store::{Role, Store, StoreError};
@@ -293,6 +293,14 @@ impl Configuration {
         let is_there =
             path.try_exists().map_err(|source| StoreError::Folder { path: self.state_folder(), source })?;
         if is_there { Ok(Some(Store::open(&path, Role::Reader, SystemClock.now())?)) } else { Ok(None) }
+    }
+
+    /// Reads what stands beside the files, if there is a record yet.
+    pub(super) async fn on_record(&self) -> Result<Record, Error> {
+        match self.open_existing()? {
+            Some(store) => Ok(Record::of(&store).await?),
+            None => Ok(Record::default()),
+        }
     }
 
     /// Sets up the log as the configuration and the command line say. A command whose results a person reads on

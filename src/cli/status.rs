@@ -5,48 +5,23 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use calloff_core::agenda::{self, Entry, Pause, State};
+use calloff_core::agenda;
 use calloff_core::config::{Job, Settings};
-use calloff_core::ids::AccountName;
-use calloff_core::reload::{LeftOut, Quarantined, Verdict};
-use calloff_core::run::{RunState, Trigger};
+use calloff_core::ids::JobName;
+use calloff_core::overview::{DebtRow, Health, JobStatus, ReloadStatus};
+use calloff_core::reload::LeftOut;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args::StatusArgs;
 use super::output::Output;
-use super::record::Record;
 use super::{asking, restore, setup};
 use crate::clock::{Clock as _, SystemClock};
 use crate::control::{Form, Request};
-use crate::daemon::Report;
+use crate::daemon::{self, Record, Report};
 use crate::error::Error;
 use crate::report;
-use crate::store::{self, Last, Process, Store};
-
-/// One job, as JSON.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    job: &'a str,
-    account: Option<&'a str>,
-    state: &'static str,
-    next: Option<Timestamp>,
-    last: Option<LastRun>,
-    paused_until: Option<Timestamp>,
-    reason: Option<String>,
-    /// For people only.
-    #[serde(skip)]
-    held_until: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize)]
-struct LastRun {
-    occurrence: Option<Timestamp>,
-    state: RunState,
-    /// For people only.
-    #[serde(skip)]
-    trigger: Trigger,
-}
+use crate::store::{Process, Store};
 
 /// The object that comes last.
 #[derive(Debug, Serialize)]
@@ -61,24 +36,9 @@ struct Daemon {
     version: String,
     since: Timestamp,
     /// Not known unless the daemon was asked.
-    reload: Option<Reload>,
+    reload: Option<ReloadStatus>,
     /// Not known unless the daemon was asked.
     health: Option<Health>,
-}
-
-/// What became of the files that were last read.
-#[derive(Debug, Serialize)]
-struct Reload {
-    verdict: Verdict,
-    at: Timestamp,
-    since: Timestamp,
-    reason: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Health {
-    state: &'static str,
-    reasons: Vec<String>,
 }
 
 /// What a status is about.
@@ -129,16 +89,15 @@ pub(super) async fn describe(subject: &Subject<'_>, form: Form, now: Timestamp) 
         None => (Record::default(), BTreeMap::new(), vec![]),
     };
     let owed = restore::standing(subject.settings, subject.jobs, subject.left_out, owed, now);
+    let last = |name: &JobName| last.get(name.as_str()).copied();
     let sound = subject.jobs.iter().map(|job| {
-        let pause = record.pause(job, now).filter(|pause| pause.holds(now));
-        let held_until = record.held_until(job, now);
-        let row = row(job, &record.entry(job), record.cursor(job, now), last.get(job.name.as_str()), pause);
-        Row { held_until, ..row }
+        let next = agenda::upcoming(&record.entry(job), record.cursor(job, now));
+        JobStatus::of(job, next, record.stand(job, last(&job.name), now))
     });
-    let broken = subject.left_out.jobs.iter().map(|job| quarantined(job, last.get(job.job.as_str())));
-    let mut rows: Vec<Row<'_>> = broken.chain(sound).collect();
-    // Then what a person has overridden.
-    rows.sort_by_key(|row| (row.state != QUARANTINED, row.paused_until.is_none()));
+    let broken = subject.left_out.jobs.iter().map(|job| JobStatus::quarantined(job, last(&job.job)));
+    let mut rows: Vec<JobStatus> = broken.chain(sound).collect();
+    // What needs a person first.
+    rows.sort_by_key(JobStatus::rank);
     let daemon = subject.daemon.as_ref().map(|process| daemon(process, subject));
     let mut text = String::new();
     if form.json {
@@ -146,7 +105,7 @@ pub(super) async fn describe(subject: &Subject<'_>, form: Form, now: Timestamp) 
             json_line(&mut text, row)?;
         }
         for debt in &owed {
-            json_line(&mut text, &restore::Row::new(debt, now))?;
+            json_line(&mut text, &DebtRow::new(debt, now))?;
         }
         json_line(&mut text, &Closing { daemon })?;
     } else {
@@ -171,84 +130,12 @@ fn daemon(process: &Process, subject: &Subject<'_>) -> Daemon {
         pid: process.pid,
         version: process.version.clone(),
         since: process.since,
-        reload: subject.told.map(|report| Reload {
-            verdict: report.verdict,
-            at: report.at,
-            since: report.since,
-            reason: report.why(),
-        }),
-        health: subject.told.map(|report| {
-            let reasons = health(report, subject.store);
-            Health { state: if reasons.is_empty() { "ok" } else { "degraded" }, reasons }
-        }),
+        reload: subject.told.map(Report::status),
+        health: subject.told.map(|report| daemon::health(report, subject.store)),
     }
 }
 
-/// What is not as it should be.
-fn health(report: &Report, store: Option<&Store>) -> Vec<String> {
-    let mut reasons = vec![];
-    if let Some(why) = report.why() {
-        reasons.push(format!("changed files are not in force: {why}"));
-    }
-    reasons
-        .extend(report.left_out.others.iter().map(|other| format!("not in force since the start: {other}")));
-    match report.left_out.jobs.len() {
-        0 => {}
-        1 => reasons.push("1 job is not in force since the start".to_owned()),
-        jobs => reasons.push(format!("{jobs} jobs are not in force since the start")),
-    }
-    if let Some(store::Health::Failing(why)) = store.map(|store| store.health().borrow().clone()) {
-        reasons.push(format!("the record takes no writes: {why}"));
-    }
-    reasons
-}
-
-const QUARANTINED: &str = "quarantined";
-
-fn quarantined<'a>(job: &'a Quarantined, last: Option<&Last>) -> Row<'a> {
-    Row {
-        job: job.job.as_str(),
-        account: job.account.as_ref().map(AccountName::as_str),
-        state: QUARANTINED,
-        next: None,
-        last: last.map(LastRun::from),
-        paused_until: None,
-        reason: Some(job.why.clone()),
-        held_until: None,
-    }
-}
-
-impl From<&Last> for LastRun {
-    fn from(last: &Last) -> Self {
-        Self { occurrence: last.occurrence, state: last.state, trigger: last.trigger }
-    }
-}
-
-fn row<'a>(
-    job: &'a Job,
-    entry: &Entry<'_>,
-    cursor: Timestamp,
-    last: Option<&Last>,
-    pause: Option<&Pause>,
-) -> Row<'a> {
-    Row {
-        job: job.name.as_str(),
-        account: Some(job.account.as_str()),
-        state: match (agenda::state(entry, cursor), pause) {
-            (State::Disabled, _) => "disabled",
-            (State::Expired, _) => "expired",
-            (State::Armed, Some(_)) => "paused",
-            (State::Armed, None) => "armed",
-        },
-        next: agenda::upcoming(entry, cursor).filter(|_| job.enabled).map(|next| next.fire_at),
-        last: last.map(LastRun::from),
-        paused_until: pause.map(|pause| pause.until),
-        reason: pause.map(|pause| pause.reason.clone()),
-        held_until: None,
-    }
-}
-
-fn table(rows: &[Row<'_>], daemon: Option<&Daemon>, now: Timestamp, width: Option<u16>) -> String {
+fn table(rows: &[JobStatus], daemon: Option<&Daemon>, now: Timestamp, width: Option<u16>) -> String {
     let mut table = report::table(["JOB", "ACCOUNT", "STATE", "NEXT", "", "LAST"], width);
     for row in rows {
         let last = row.last.map_or_else(
@@ -259,8 +146,8 @@ fn table(rows: &[Row<'_>], daemon: Option<&Daemon>, now: Timestamp, width: Optio
             },
         );
         table.add_row([
-            row.job.to_owned(),
-            row.account.unwrap_or_default().to_owned(),
+            row.job.clone(),
+            row.account.clone().unwrap_or_default(),
             standing(row),
             row.next.map_or_else(String::new, report::seconds),
             row.next.map_or_else(String::new, |next| report::relative(next, now)),
@@ -274,17 +161,17 @@ fn table(rows: &[Row<'_>], daemon: Option<&Daemon>, now: Timestamp, width: Optio
     let read = daemon.reload.as_ref();
     let read = read.map(|reload| format!("files: {} {}", reload.verdict, report::seconds(reload.at)));
     let plain = [running].into_iter().chain(read).map(|said| report::styled(report::DIM, said));
-    let reasons = daemon.health.iter().flat_map(|health| &health.reasons);
+    let reasons = daemon.health.iter().flat_map(Health::reasons);
     let wrong = reasons.map(|reason| report::styled(report::WARNING, format_args!("degraded: {reason}")));
     let lines: Vec<String> = [table.to_string()].into_iter().chain(plain).chain(wrong).collect();
     lines.join("\n") + "\n"
 }
 
-fn standing(row: &Row<'_>) -> String {
+fn standing(row: &JobStatus) -> String {
     match (row.paused_until, row.held_until, &row.reason) {
         (Some(until), _, Some(reason)) => format!("paused until {}: {reason}", report::seconds(until)),
         (_, Some(closes), _) => format!("{}, held until {}", row.state, report::seconds(closes)),
         (_, _, Some(reason)) => format!("{}: {reason}", row.state),
-        _ => row.state.to_owned(),
+        _ => row.state.to_string(),
     }
 }

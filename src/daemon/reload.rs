@@ -12,6 +12,7 @@ use calloff_core::agenda::{self as rules, Entry};
 use calloff_core::config::{Job, LogLevel, Settings};
 use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::JobName;
+use calloff_core::overview::ReloadStatus;
 use calloff_core::reload::{self, Cause, Changes, LeftOut, Refusal, Verdict};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -102,6 +103,12 @@ impl Report {
         let refusal = self.refusal.as_ref()?;
         let first = self.diagnostics.iter().find(|found| found.is_error());
         Some(first.map_or_else(|| refusal.to_string(), |first| format!("{refusal}: {first}")))
+    }
+
+    /// It in a few words.
+    #[must_use]
+    pub fn status(&self) -> ReloadStatus {
+        ReloadStatus { verdict: self.verdict, at: self.at, since: self.since, reason: self.why() }
     }
 
     /// Whether all files are in force.

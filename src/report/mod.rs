@@ -21,7 +21,7 @@ pub use checkup::checkup;
 pub use credentials::{Checked, credentials};
 pub use explain::{Explanation, explain};
 pub use plan::{AccountPlan, plan};
-pub use restores::{StandingDebt, ended, owed, paid};
+pub use restores::{ended, owed, paid};
 pub use runs::{history, run};
 pub use style::{BOLD, DIM, WARNING, style_of, styled};
 pub use table::table;

@@ -1,53 +1,13 @@
 //! Debts: what is owed comes first wherever it is shown, with what a person can do about it.
 
 use anstyle::AnsiColor;
-use calloff_core::restore::{Debt, DebtState, Payment};
+use calloff_core::overview::StandingDebt;
+use calloff_core::restore::{Debt, Payment};
 use jiff::Timestamp;
 
 use super::style::{BOLD, DIM, coloured, styled};
 use super::text::{hanging, line, most_columns};
 use super::time::{relative, seconds};
-
-/// A debt with when it is to be paid.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StandingDebt {
-    /// It.
-    pub debt: Debt,
-    /// When it is to be paid, by the files as they are now.
-    pub payment: Payment,
-}
-
-impl StandingDebt {
-    /// When the window closes, as it is known now.
-    #[must_use]
-    pub fn due(&self, now: Timestamp) -> Timestamp {
-        match self.payment {
-            // Its window was closed by an edit.
-            Payment::Now => self.debt.due.min(now),
-            // After a refusal it is the next try that it waits for.
-            Payment::At(at) if self.debt.next_try.is_none() => at,
-            _ => self.debt.due,
-        }
-    }
-
-    /// Why it is still owed, or how it ended.
-    #[must_use]
-    pub fn reason(&self) -> Option<String> {
-        let (debt, id) = (&self.debt, self.debt.restore_id);
-        match (&self.payment, debt.state) {
-            (Payment::ByHand(why), DebtState::Owed) => {
-                let refused = debt
-                    .reason
-                    .as_ref()
-                    .map_or_else(String::new, |reason| format!("; refused before: {reason}"));
-                Some(format!(
-                    "{why}; `calloff restore pay {id}` puts it back, `calloff restore waive {id}` ends the debt{refused}"
-                ))
-            }
-            _ => debt.reason.clone(),
-        }
-    }
-}
 
 /// Debts that are owed, each with what can be done about it.
 #[must_use]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use calloff_core::ids::JobName;
 use calloff_core::outcome::Outcome;
+use calloff_core::overview::LastRun;
 use calloff_core::run::{Run, RunState, Trigger};
 use jiff::Timestamp;
 use rusqlite::types::Value;
@@ -23,17 +24,6 @@ pub struct Filter {
     pub jobs: Vec<String>,
     /// At most so many, the newest.
     pub limit: Option<u32>,
-}
-
-/// How a job's newest run ended, or that it hasn't yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Last {
-    /// The nominal instant; `None` for a manual trigger.
-    pub occurrence: Option<Timestamp>,
-    /// Where it stands.
-    pub state: RunState,
-    /// What set it off.
-    pub trigger: Trigger,
 }
 
 impl Store {
@@ -89,13 +79,13 @@ impl Store {
     /// # Errors
     ///
     /// If the record can't be read.
-    pub async fn last_runs(&self) -> Result<BTreeMap<String, Last>, StoreError> {
+    pub async fn last_runs(&self) -> Result<BTreeMap<String, LastRun>, StoreError> {
         self.read(|connection| {
             // With a bare max(), SQLite takes the other columns from the row that has it.
             let mut statement = connection
                 .prepare("SELECT job, occurrence, state, trigger, max(run_id) FROM runs GROUP BY job")?;
             let rows = statement.query_map([], |row| {
-                let last = Last {
+                let last = LastRun {
                     occurrence: rows::instant(row, 1)?,
                     state: rows::parsed(row, 2, RunState::parse)?,
                     trigger: rows::parsed(row, 3, Trigger::parse)?,

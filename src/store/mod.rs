@@ -29,7 +29,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 pub use examine::{ExamineError, Examined, examine};
-pub use history::{Filter, Last};
+pub use history::Filter;
 pub use live::Seen;
 pub use owner::{Process, Role};
 pub use recovery::{Interrupted, Kept, Rebased, RunDebt};

@@ -20,6 +20,7 @@ mod instant;
 pub mod lint;
 pub mod live;
 pub mod outcome;
+pub mod overview;
 pub mod place;
 pub mod recurrence;
 pub mod reload;

@@ -8,17 +8,16 @@ use calloff_core::config::Job;
 use calloff_core::forecast::{Player, Standing};
 use calloff_core::hold::{self, Held};
 use calloff_core::ids::AccountName;
+use calloff_core::overview::{LastRun, Stand};
 use calloff_core::restore::Debt;
 use jiff::Timestamp;
 
-use super::setup::Configuration;
-use crate::daemon::Successors;
-use crate::error::Error;
-use crate::store::{Seen, Store};
+use super::successors::Successors;
+use crate::store::{Seen, Store, StoreError};
 
 /// What is on record of jobs and accounts.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub struct Record {
     pauses: BTreeMap<String, Pause>,
     seen: BTreeMap<AccountName, Seen>,
     cursors: BTreeMap<String, (String, Timestamp)>,
@@ -28,15 +27,12 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Reads it, if there is one yet.
-    pub(super) async fn read(configuration: &Configuration) -> Result<Self, Error> {
-        match configuration.open_existing()? {
-            Some(store) => Self::of(&store).await,
-            None => Ok(Self::default()),
-        }
-    }
-
-    pub(super) async fn of(store: &Store) -> Result<Self, Error> {
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read.
+    pub async fn of(store: &Store) -> Result<Self, StoreError> {
         let (pauses, seen, cursors) = (store.pauses().await?, store.seen().await?, store.cursors().await?);
         let debts = store.owed().await?.into_iter().map(|debt| (debt.account.clone(), debt)).collect();
         let mut holds: BTreeMap<AccountName, Vec<Held>> = BTreeMap::new();
@@ -49,7 +45,8 @@ impl Record {
     }
 
     /// What is owed and held of an account.
-    pub(super) fn standing(&self, account: &AccountName) -> Standing<'_> {
+    #[must_use]
+    pub fn standing(&self, account: &AccountName) -> Standing<'_> {
         Standing {
             debt: self.debts.get(account),
             holds: self.holds.get(account).map(Vec::as_slice).unwrap_or_default(),
@@ -57,7 +54,8 @@ impl Record {
     }
 
     /// When the window closes that the job holds now, if it does.
-    pub(super) fn held_until(&self, job: &Job, now: Timestamp) -> Option<Timestamp> {
+    #[must_use]
+    pub fn held_until(&self, job: &Job, now: Timestamp) -> Option<Timestamp> {
         let held = self.holds.get(&job.account)?.iter().find(|held| held.job == job.name)?;
         match hold::standing(held, Some(job), now) {
             hold::Standing::PollAt(_) => job.when.closing_at(now),
@@ -66,7 +64,7 @@ impl Record {
     }
 
     /// The jobs with their listed backups under the IDs that these have now.
-    pub(super) fn follow(&self, jobs: &mut [Arc<Job>]) {
+    pub fn follow(&self, jobs: &mut [Arc<Job>]) {
         for job in jobs {
             let backups = self.successors.of(&job.backups);
             if backups != job.backups {
@@ -76,14 +74,16 @@ impl Record {
     }
 
     /// Where the job's schedule stands. One that the record doesn't know yet begins when it is first loaded.
-    pub(super) fn cursor(&self, job: &Job, now: Timestamp) -> Timestamp {
+    #[must_use]
+    pub fn cursor(&self, job: &Job, now: Timestamp) -> Timestamp {
         let fingerprint = agenda::fingerprint(&Entry::from(job));
         let known = self.cursors.get(job.name.as_str()).map(|(known, cursor)| (known.as_str(), *cursor));
         agenda::baseline(known, &fingerprint, now)
     }
 
     /// What the agenda looks at, with the start of the account's backup that the daemon has seen.
-    pub(super) fn entry<'a>(&self, job: &'a Job) -> Entry<'a> {
+    #[must_use]
+    pub fn entry<'a>(&self, job: &'a Job) -> Entry<'a> {
         Entry::from(job).until(self.deadline(job))
     }
 
@@ -92,12 +92,21 @@ impl Record {
     }
 
     /// The job's pause, if it has one that is not over.
-    pub(super) fn pause(&self, job: &Job, now: Timestamp) -> Option<&Pause> {
+    #[must_use]
+    pub fn pause(&self, job: &Job, now: Timestamp) -> Option<&Pause> {
         self.pauses.get(job.name.as_str()).filter(|pause| pause.until > now)
     }
 
+    /// What is on record of the job, for those who show it; `last` is its newest run.
+    #[must_use]
+    pub fn stand(&self, job: &Job, last: Option<LastRun>, now: Timestamp) -> Stand<'_> {
+        let pause = self.pause(job, now).filter(|pause| pause.holds(now));
+        Stand { last, pause, held_until: self.held_until(job, now) }
+    }
+
     /// The job as the forecast takes it.
-    pub(super) fn player<'a>(&'a self, job: &'a Job, now: Timestamp) -> Player<'a> {
+    #[must_use]
+    pub fn player<'a>(&'a self, job: &'a Job, now: Timestamp) -> Player<'a> {
         Player {
             pause: self.pause(job, now),
             deadline: self.deadline(job),
