@@ -127,7 +127,7 @@ fn every_code_has_a_file_that_brings_it_about() {
         (Code::Duration, "jobs/a.toml", job("1h", "1 fortnight")),
         (Code::OutOfRange, "jobs/a.toml", job("1h", "1ms")),
         (Code::BadText, "jobs/a.toml", job("\"1\"", "")),
-        (Code::NotSupported, "calloff.toml", top("http.listen = \"127.0.0.1:1\"")),
+        (Code::NotSupported, "calloff.toml", top("log.format = \"journald\"")),
         (Code::Contradiction, "calloff.toml", top("retry.max_delay = \"1ms\"")),
         (Code::InlineSecret, "calloff.toml", account("{ env = \"ACME_SECRET\" }", "\"x\"")),
         (Code::SecretReference, "calloff.toml", account("env = \"ACME_SECRET\"", "")),

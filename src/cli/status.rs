@@ -131,7 +131,7 @@ fn daemon(process: &Process, subject: &Subject<'_>) -> Daemon {
         version: process.version.clone(),
         since: process.since,
         reload: subject.told.map(Report::status),
-        health: subject.told.map(|report| daemon::health(report, subject.store)),
+        health: subject.told.map(|report| daemon::health(report, subject.store, [])),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use calloff_core::config;
 use calloff_core::ids::AccountName;
+use calloff_core::overview::Vitals;
 use secrecy::SecretString;
 
 use crate::clock::SharedClock;
@@ -103,6 +104,19 @@ impl Access {
             ),
             gate,
             said_unverifiable: AtomicBool::new(false),
+        }
+    }
+
+    /// How its calls go.
+    #[must_use]
+    pub fn vitals(&self) -> Vitals {
+        let (calls_in_flight, concurrency) = self.gate.in_flight();
+        Vitals {
+            calls_in_flight,
+            concurrency,
+            is_failing: self.gate.is_failing(),
+            token_expires_at: self.tokens.expires_at(),
+            credits: None,
         }
     }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use calloff_core::agenda::{self, Decision, Entry};
 use calloff_core::config::Job;
 use calloff_core::ids::{AccountName, JobName};
+use calloff_core::overview::Overdue;
 use jiff::Timestamp;
 
 use crate::store::Rebased;
@@ -299,6 +300,14 @@ impl Agenda {
                 self.settle(place, self.jobs[place].cursor, now);
             }
         }
+    }
+
+    /// Since when a job that is busy should have begun what comes after that, its schedule standing at `cursor` then.
+    #[must_use]
+    pub fn overdue(&self, place: usize, cursor: Timestamp, now: Timestamp) -> Option<Overdue> {
+        let armed = &self.jobs[place];
+        let since = agenda::upcoming(&self.entry(armed), cursor)?.fire_at;
+        agenda::is_overdue(since, now).then(|| Overdue { job: armed.job.name.clone(), since })
     }
 
     /// When the next job becomes due, as far as the idle ones go.

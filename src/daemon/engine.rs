@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use calloff_core::config::Job;
 use calloff_core::ids::JobName;
+use calloff_core::overview::Overdue;
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -19,6 +20,9 @@ use super::set::Set;
 use super::watch::ClockWatch;
 use crate::error::chain;
 use crate::store::Interrupted;
+
+/// Jobs that are named as overdue at most.
+const MOST_OVERDUE: usize = 20;
 
 /// What the loop works with.
 #[derive(Debug)]
@@ -72,6 +76,10 @@ pub struct Pulse {
     pub next: Option<(Timestamp, JobName)>,
     /// How many tasks are under way.
     pub under_way: usize,
+    /// Jobs that can't begin what is due because what was due before is not done.
+    pub overdue: Vec<Overdue>,
+    /// When it was, by the clock that no one sets.
+    pub seen_at: Instant,
 }
 
 /// What a loop is reached by.
@@ -121,7 +129,8 @@ impl Engine {
     ) -> Self {
         let now = runner.worker.clock.now();
         let watch = ClockWatch::new(now);
-        let (pulse, _) = watch::channel(Pulse { at: now, next: None, under_way: 0 });
+        let nothing = Pulse { at: now, next: None, under_way: 0, overdue: vec![], seen_at: Instant::now() };
+        let (pulse, _) = watch::channel(nothing);
         let (mut tasks, later) = (JoinSet::new(), mpsc::unbounded_channel());
         for interrupted in interrupted {
             tasks.spawn(take_up(runner.clone(), interrupted, later.0.clone()));
@@ -212,7 +221,17 @@ impl Engine {
             at: now,
             next: self.agenda.next_due().map(|(at, job)| (at, job.name.clone())),
             under_way: self.tasks.len(),
+            overdue: self.overdue(now),
+            seen_at: Instant::now(),
         });
+    }
+
+    /// The jobs that are overdue, at most as many as one cares to read.
+    fn overdue(&self, now: Timestamp) -> Vec<Overdue> {
+        let busy = self.busy.values();
+        busy.filter_map(|(place, cursor)| self.agenda.overdue(*place, *cursor, now))
+            .take(MOST_OVERDUE)
+            .collect()
     }
 
     fn look_at(&mut self, now: Timestamp) {

@@ -76,9 +76,14 @@ impl Record {
     /// Where the job's schedule stands. One that the record doesn't know yet begins when it is first loaded.
     #[must_use]
     pub fn cursor(&self, job: &Job, now: Timestamp) -> Timestamp {
-        let fingerprint = agenda::fingerprint(&Entry::from(job));
+        self.cursor_by(job, &agenda::fingerprint(&Entry::from(job)), now)
+    }
+
+    /// The same, for those who have its schedule's fingerprint at hand.
+    #[must_use]
+    pub fn cursor_by(&self, job: &Job, fingerprint: &str, now: Timestamp) -> Timestamp {
         let known = self.cursors.get(job.name.as_str()).map(|(known, cursor)| (known.as_str(), *cursor));
-        agenda::baseline(known, &fingerprint, now)
+        agenda::baseline(known, fingerprint, now)
     }
 
     /// What the agenda looks at, with the start of the account's backup that the daemon has seen.
@@ -87,7 +92,20 @@ impl Record {
         Entry::from(job).until(self.deadline(job))
     }
 
-    fn deadline(&self, job: &Job) -> Option<Timestamp> {
+    /// What Zoho last showed of an account.
+    #[must_use]
+    pub fn seen(&self, account: &AccountName) -> Option<&Seen> {
+        self.seen.get(account)
+    }
+
+    /// What is owed.
+    pub fn debts(&self) -> impl Iterator<Item = &Debt> {
+        self.debts.values()
+    }
+
+    /// When the backup of the job's account starts by itself, as far as the daemon has seen.
+    #[must_use]
+    pub fn deadline(&self, job: &Job) -> Option<Timestamp> {
         self.seen.get(&job.account).and_then(|seen| seen.backup.next_start(seen.read_at))
     }
 

@@ -4,6 +4,7 @@
 //! `synchronous=FULL`) before anyone is told of it. A write that the disk refuses stays in line and is tried
 //! again; the caller decides how long it can wait.
 
+mod attempts;
 mod examine;
 #[cfg(feature = "failpoints")]
 mod failpoint;
@@ -17,6 +18,7 @@ mod restores;
 mod rows;
 mod runs;
 mod schema;
+mod tail;
 mod writer;
 
 use std::fs::DirBuilder;
@@ -28,6 +30,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+pub use attempts::AttemptRow;
 pub use examine::{ExamineError, Examined, examine};
 pub use history::Filter;
 pub use live::Seen;
@@ -35,6 +38,7 @@ pub use owner::{Process, Role};
 pub use recovery::{Interrupted, Kept, Rebased, RunDebt};
 pub use restores::{ForPayment, Owed, Payable, Settlement, Successor};
 pub use runs::{Attempt, Claim, Claimed, Decided, Decision, Ending, Missed, NewRun, Written};
+pub use tail::{Brief, Mark, Tail};
 pub use writer::Health;
 
 use owner::Owner;

@@ -196,6 +196,13 @@ struct Flight {
 }
 
 impl Tokens {
+    /// When the token at hand ends, if there is one.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().map(|token| token.0.expires_at)
+    }
+
     /// The tokens of an account, cached below the state folder.
     #[must_use]
     pub fn new(

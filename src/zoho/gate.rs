@@ -71,6 +71,13 @@ impl Gate {
         }
     }
 
+    /// How many calls are under way, and how many may be at most.
+    #[must_use]
+    pub fn in_flight(&self) -> (usize, usize) {
+        let Places { wanted, surplus } = self.places();
+        ((wanted + surplus).saturating_sub(self.calls.available_permits()), wanted)
+    }
+
     /// Whether calls keep failing, so that they go out one at a time.
     #[must_use]
     pub fn is_failing(&self) -> bool {

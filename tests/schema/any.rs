@@ -49,6 +49,7 @@ fn texts(name: &str) -> Option<&'static [&'static str]> {
         "windowName" => &["x"],
         "description" => &["", "why\\nnot", "ä \\\"quoted\\\""],
         "state" => &["sqlite:state/calloff.db", "sqlite: x", "postgres://me@host:5432/calloff", "postgresql://host:5432/x"],
+        "hostName" => &["calloff.example.com", "a", "x-1_y.Z"],
         "listen" => &["127.0.0.1:9817", "[::1]:9817"],
         "client_id" => &["1000.ABCDEF", "x"],
         "api_version" => &["v3", "v8", "v12", "v999"],

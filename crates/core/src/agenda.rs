@@ -223,6 +223,12 @@ pub fn baseline(previous: Option<(&str, Timestamp)>, fingerprint: &str, now: Tim
     }
 }
 
+/// Whether something that became due then should have begun by now.
+#[must_use]
+pub fn is_overdue(fire_at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(fire_at) > PUNCTUAL
+}
+
 /// Whether a job that has come back was only being moved, renamed or checked out, so that it goes on where it stood.
 #[must_use]
 pub fn was_moving(absent_since: Timestamp, now: Timestamp) -> bool {

@@ -30,5 +30,6 @@ pub mod run;
 pub mod schedule;
 pub mod scope;
 pub mod text;
+pub mod timeline;
 pub mod window;
 mod words;

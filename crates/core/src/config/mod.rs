@@ -29,8 +29,8 @@ pub use checked::Checked;
 pub use document::decode;
 pub use job::parse_job;
 pub use model::{
-    Account, ApiVersion, BaseUrl, Hold, Job, LogFormat, LogLevel, LogSettings, OnDrift, SecretRef, Settings,
-    State,
+    Account, ApiVersion, BaseUrl, Hold, Http, Job, LogFormat, LogLevel, LogSettings, OnDrift, SecretRef,
+    Settings, State,
 };
 pub use reader::did_you_mean;
 pub use settings::{JobDefaults, ReadSettings, looks_like_settings, parse_settings};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +33,19 @@ pub struct Settings {
     pub grace: Duration,
     /// Where the daemon's control socket is, if the file says so.
     pub control: Option<PathBuf>,
+    /// Where the status page is served, if it is.
+    pub http: Option<Http>,
+}
+
+/// Where the status page, the API, the metrics and the health are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// The address and the port.
+    pub listen: SocketAddr,
+    /// What callers have to know; there is one unless `listen` is a loopback address.
+    pub token: Option<SecretRef>,
+    /// The names that callers may use for this host besides `localhost` and addresses, in lower case, without a port.
+    pub hosts: Vec<String>,
 }
 
 /// Where the record is kept.

@@ -90,6 +90,7 @@ pub fn parse_settings(file: &str, text: &str, warn_from: Option<Timestamp>) -> R
     let grace = root.take("grace").map_or(Some(GRACE), |value| value.duration(&mut problems, hour));
     let windows = windows(root.take("windows").as_ref(), &zone, warn_from, &mut problems);
     let control = root.take("control").map_or(Some(None), |value| value.path(&mut problems).map(Some));
+    let http = root.take("http").map_or(Some(None), |value| http::http(&value, &mut problems).map(Some));
     unsupported(&mut root, &mut problems);
     root.finish(&mut problems);
 
@@ -104,6 +105,7 @@ pub fn parse_settings(file: &str, text: &str, warn_from: Option<Timestamp>) -> R
             keep: keep?,
             grace: grace?,
             control: control?,
+            http: http?,
         })
     })();
     ReadSettings {
@@ -203,9 +205,6 @@ fn keep(value: Option<&Value<'_>>, problems: &mut Problems) -> Option<Duration> 
 
 /// Checks what has no behaviour yet.
 fn unsupported(root: &mut Table<'_>, problems: &mut Problems) {
-    if let Some(table) = root.take("http") {
-        http::http(&table, problems);
-    }
     if let Some(entries) = root.take("notify") {
         notify::notify(&entries, problems);
     }

@@ -30,6 +30,13 @@ pub struct DaemonStatus {
 }
 
 impl DaemonStatus {
+    /// The same, with one more thing that is not as it should be.
+    #[must_use]
+    pub fn degraded(mut self, reason: String) -> Self {
+        self.health.reasons.push(reason);
+        Self { health: Health::new(self.health.reasons), ..self }
+    }
+
     /// Why the daemon can't be relied upon, if it can't: nothing is loaded, or a job is overdue, or the loop hangs.
     #[must_use]
     pub fn unready(&self, jobs: usize) -> Vec<String> {

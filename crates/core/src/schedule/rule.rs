@@ -118,6 +118,34 @@ impl Schedule {
         }
     }
 
+    /// The longest time between two occurrences in a row that is to be expected after `from`; `None` if it is due once, or
+    /// never again.
+    ///
+    /// It is that of the next 200 occurrences, or of those of the next 8 days, whichever are fewer, and of two at least:
+    /// what comes each weekday leaves a gap at weekends.
+    #[must_use]
+    pub fn expected_interval(&self, from: Timestamp) -> Option<Duration> {
+        const MOST: usize = 200;
+        const AHEAD: SignedDuration = SignedDuration::from_hours(8 * 24);
+        match &self.kind {
+            Kind::At(_) => None,
+            Kind::Every(period) => Some(*period),
+            Kind::Cron(_) => {
+                let until = from.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+                let mut last = self.next(from)?;
+                let mut longest = Duration::ZERO;
+                for count in 0..MOST {
+                    let Some(next) = self.next(last).filter(|next| *next <= until || count == 0) else {
+                        break;
+                    };
+                    let gap = Duration::try_from(next.duration_since(last)).unwrap_or_default();
+                    (longest, last) = (longest.max(gap), next);
+                }
+                (!longest.is_zero()).then_some(longest)
+            }
+        }
+    }
+
     /// The clock changes after `from`, up to and including `until`, that touch a cron schedule's times.
     ///
     /// A cadence through all hours of the day, such as `*/10 * * * *`, goes on as ever and is not listed.
