@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod error;
 pub mod files;
 pub mod logs;
+pub mod metrics;
 pub mod render;
 pub mod report;
 pub mod store;

@@ -7,6 +7,7 @@
 pub mod agenda;
 pub mod breaker;
 pub mod checkup;
+pub mod code;
 pub mod condition;
 pub mod config;
 pub mod course;
