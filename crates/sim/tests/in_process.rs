@@ -31,14 +31,18 @@ impl Zoho {
     }
 
     async fn call(&self, method: &str, path: &str) -> Result<(u16, String), Broken> {
+        let answer = self.answer(method, path).await?;
+        Ok((answer.status().as_u16(), String::from_utf8_lossy(answer.body()).into_owned()))
+    }
+
+    async fn answer(&self, method: &str, path: &str) -> Result<http::Response<Bytes>, Broken> {
         let request = http::Request::builder()
             .method(method)
             .uri(format!("https://www.zohoapis.example{path}"))
             .header("Authorization", format!("Zoho-oauthtoken {}", self.token))
             .body(Bytes::new())
             .expect("a request");
-        let answer = self.world.receive(&request, self.now()).deliver().await?;
-        Ok((answer.status().as_u16(), String::from_utf8_lossy(answer.body()).into_owned()))
+        self.world.receive(&request, self.now()).deliver().await
     }
 
     async fn cancel(&self) -> Result<(u16, String), Broken> {
@@ -52,6 +56,18 @@ impl Zoho {
     async fn shown(&self) -> String {
         self.call("GET", "/crm/bulk/v8/backup").await.expect("an answer").1
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn credits_are_used_up_and_named() {
+    let zoho = Zoho::with("credits = 1\nfaults.cancel = ['503']");
+    let credits = async |zoho: &Zoho| {
+        let answer = zoho.answer("GET", "/crm/bulk/v8/backup").await.unwrap();
+        answer.headers().get("X-API-CREDITS-REMAINING").cloned()
+    };
+    assert_eq!(credits(&zoho).await.unwrap(), "0");
+    assert_eq!(credits(&zoho).await.unwrap(), "0", "and not less");
+    assert_eq!(credits(&Zoho::with("")).await, None);
 }
 
 #[tokio::test(start_paused = true)]

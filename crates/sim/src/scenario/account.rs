@@ -45,6 +45,8 @@ pub struct AccountScenario {
     pub latency: Duration,
     /// Calls at once that Zoho allows.
     pub concurrency: Option<u32>,
+    /// API credits that remain, which each answer names; every call takes one.
+    pub credits: Option<u64>,
     /// Backups that can be scheduled.
     pub backup_limit: Option<u32>,
     /// How long a backup runs.
@@ -99,6 +101,7 @@ impl Default for AccountScenario {
             utc_offset: UtcOffset(Offset::UTC),
             latency: Duration::ZERO,
             concurrency: None,
+            credits: None,
             backup_limit: None,
             runs_for: Duration::from_mins(30),
             unlisted: None,

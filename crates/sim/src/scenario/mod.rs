@@ -34,6 +34,7 @@
 //! | `utc_offset` | `"+00:00"` | the offset in which relative instants are shown |
 //! | `latency` | `"0s"` | how long every answer takes |
 //! | `concurrency` | none | calls at once beyond which Zoho answers `TOO_MANY_REQUESTS` |
+//! | `credits` | none | API credits that remain: each call takes one, and its answer names those left in `X-API-CREDITS-REMAINING` |
 //! | `backup_limit` | none | backups that can be scheduled before `LIMIT_EXCEEDED` |
 //! | `runs_for` | `"30m"` | how long a backup runs once its date has come |
 //! | `unlisted` | none | the status of every numeric id that isn't listed; without it they don't exist |

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header;
+use http::{HeaderName, HeaderValue, header};
 use jiff::Timestamp;
 
 use crate::code::Code;
@@ -22,6 +22,9 @@ pub type Request = http::Request<Bytes>;
 
 /// Requests that are remembered; older ones are forgotten, so that a long-lived simulator doesn't grow.
 const REMEMBERED: usize = 100_000;
+
+/// The API credits that remain.
+const CREDITS: HeaderName = HeaderName::from_static("x-api-credits-remaining");
 
 /// What is to be done about a request.
 #[derive(Debug)]
@@ -193,6 +196,18 @@ impl World {
             return Outcome::refused(None, refusal(code));
         };
 
+        let mut outcome = self.answer_api(request, asked, token, now);
+        let account = &mut self.accounts[token.place];
+        if let Some(credits) = &mut account.settings.credits {
+            *credits = credits.saturating_sub(1);
+            outcome.answer.headers_mut().insert(CREDITS, HeaderValue::from(*credits));
+        }
+        outcome
+    }
+
+    /// What an account answers to a call with one of its tokens.
+    fn answer_api(&mut self, request: &Request, asked: Asked<'_>, token: Token, now: Timestamp) -> Outcome {
+        let refusal = |code| Draft::refusal(code, asked.endpoint, asked.backup);
         let elapsed = now.duration_since(self.start);
         let account = &mut self.accounts[token.place];
         account.calls += 1;
