@@ -19,6 +19,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::daemon::{self, Accounts, Readying, Record, Runner, Successors, Surroundings, Worker};
 use crate::error::{Error, chain};
 use crate::files::{Loaded, Loader, Scan};
+use crate::metrics::Metrics;
 use crate::store::{Role, Store, StoreError};
 use crate::zoho::HttpTransport;
 use crate::{files, logs};
@@ -200,6 +201,7 @@ pub(super) fn surroundings() -> Surroundings {
         transport: Arc::new(HttpTransport::default()),
         clock: Arc::new(SystemClock),
         dice: fastrand::f64,
+        metrics: Metrics::default(),
     }
 }
 
@@ -403,6 +405,7 @@ impl Configuration {
                 record_within,
                 sightings: Arc::default(),
                 successors: Arc::new(successors),
+                metrics: surroundings.metrics.clone(),
             },
             accounts: Arc::new(accounts),
             former: Arc::default(),

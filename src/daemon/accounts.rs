@@ -11,7 +11,8 @@ use calloff_core::overview::Vitals;
 use secrecy::SecretString;
 
 use crate::clock::SharedClock;
-use crate::zoho::{Client, Credentials, Gate, Redactor, Tokens, Transport};
+use crate::metrics::Metrics;
+use crate::zoho::{Client, Credentials, Credits, Gate, Redactor, Tokens, Transport};
 
 /// One account, ready to be called.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Access {
     pub tokens: Tokens,
     /// What keeps its calls within bounds.
     pub gate: Arc<Gate>,
+    /// What Zoho says of the calls that are left.
+    credits: Credits,
     /// Whether it was said that cancels can't be read back.
     said_unverifiable: AtomicBool,
 }
@@ -39,6 +42,8 @@ pub struct Surroundings {
     pub clock: SharedClock,
     /// Uniform in `0.0..1.0`.
     pub dice: fn() -> f64,
+    /// What calls are counted in.
+    pub metrics: Metrics,
 }
 
 impl Access {
@@ -52,7 +57,8 @@ impl Access {
         surroundings: &Surroundings,
     ) -> Self {
         let gate = Arc::new(Gate::new(account.name.clone(), account.concurrency, surroundings.dice));
-        Self::with_gate(account, client_secret, refresh_token, state, surroundings, gate)
+        let credits = Credits::default();
+        Self::with_gate(account, client_secret, refresh_token, state, surroundings, gate, credits)
     }
 
     /// The same, as it is by newer files: this one itself if nothing about it has changed. Calls of both together stay
@@ -66,8 +72,9 @@ impl Access {
         state: &Path,
         surroundings: &Surroundings,
     ) -> Arc<Self> {
-        let gate = Arc::clone(&self.gate);
-        let renewed = Self::with_gate(account, client_secret, refresh_token, state, surroundings, gate);
+        let (gate, credits) = (Arc::clone(&self.gate), self.credits.clone());
+        let renewed =
+            Self::with_gate(account, client_secret, refresh_token, state, surroundings, gate, credits);
         if self.configured == *account && self.tokens.is_for_the_same(&renewed.tokens) {
             return Arc::clone(self);
         }
@@ -79,6 +86,18 @@ impl Access {
         self.gate.resize(self.configured.concurrency);
     }
 
+    /// How it is doing.
+    #[must_use]
+    pub fn vitals(&self) -> Vitals {
+        Vitals {
+            calls_in_flight: self.gate.under_way(),
+            concurrency: self.gate.concurrency(),
+            is_failing: self.gate.is_failing(),
+            token_expires_at: self.tokens.expires_at(),
+            credits: self.credits.last_said(),
+        }
+    }
+
     fn with_gate(
         account: &config::Account,
         client_secret: SecretString,
@@ -86,14 +105,16 @@ impl Access {
         state: &Path,
         surroundings: &Surroundings,
         gate: Arc<Gate>,
+        credits: Credits,
     ) -> Self {
-        let Surroundings { transport, clock, dice: _ } = surroundings;
+        let Surroundings { transport, clock, dice: _, metrics } = surroundings;
         let redactor = Redactor::new(vec![client_secret.clone(), refresh_token.clone()]);
         let credentials = Credentials { client_id: account.client_id.clone(), client_secret, refresh_token };
         Self {
             name: account.name.clone(),
             configured: account.clone(),
-            client: Client::new(account, Arc::clone(transport), Arc::clone(clock), redactor.clone()),
+            client: Client::new(account, Arc::clone(transport), Arc::clone(clock), redactor.clone())
+                .counted_in(metrics.clone(), credits.clone()),
             tokens: Tokens::new(
                 account,
                 credentials,
@@ -101,22 +122,11 @@ impl Access {
                 Arc::clone(transport),
                 Arc::clone(clock),
                 redactor,
-            ),
+            )
+            .counted_in(metrics.clone()),
             gate,
+            credits,
             said_unverifiable: AtomicBool::new(false),
-        }
-    }
-
-    /// How its calls go.
-    #[must_use]
-    pub fn vitals(&self) -> Vitals {
-        let (calls_in_flight, concurrency) = self.gate.in_flight();
-        Vitals {
-            calls_in_flight,
-            concurrency,
-            is_failing: self.gate.is_failing(),
-            token_expires_at: self.tokens.expires_at(),
-            credits: None,
         }
     }
 

@@ -236,7 +236,10 @@ impl Engine {
 
     fn look_at(&mut self, now: Timestamp) {
         let look = self.watch.look(now);
-        if look.set_back {
+        if let Some(step) = look.step {
+            self.runner.worker.metrics.clock_stepped(step);
+        }
+        if look.is_set_back() {
             self.agenda.rearm(now);
             // What was to be done at an instant that was nearer than it seemed.
             self.is_stale = true;

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::ids::new_id;
 use super::pursuit::Spent;
 use super::runner::{PATIENCE, Runner, skip, started};
-use super::worker::{self, Ended, Orders};
+use super::worker::{Ended, Orders};
 use crate::error::chain;
 use crate::store::{NewRun, StoreError};
 
@@ -139,7 +139,7 @@ impl Runner {
         // In one piece: a run that is only to be put on record must never be taken up. It stays in line.
         let written = tokio::time::timeout(PATIENCE, self.worker.store.skipped(new, reason)).await;
         written.unwrap_or(Ok(()))?;
-        worker::announce(&run);
+        self.worker.announce(&run);
         Ok(Some(Ended::Complete(run)))
     }
 

@@ -182,6 +182,10 @@ impl Reloader {
         let (hints, requests) = mpsc::channel(16);
         let (reports, report) = watch::channel(of.report);
         let is_complete = report.borrow().left_out.jobs.iter().all(|job| job.account.is_none());
+        {
+            let report = report.borrow();
+            of.surroundings.metrics.reloaded(report.verdict == Verdict::Accepted, report.at, None);
+        }
         let base = of.loader.config().parent().map(PathBuf::from).unwrap_or_default();
         let reloader = Self {
             loader: Arc::new(Mutex::new(of.loader)),
@@ -239,7 +243,12 @@ impl Reloader {
         if by.is_person() || is_changed {
             self.reports.send_modify(|report| report.is_reading = true);
         }
+        let begun = Instant::now();
         let report = self.reload(scan, allow_empty || self.allow_empty, by).await;
+        if let Some(report) = &report {
+            let is_in_force = report.verdict == Verdict::Accepted;
+            self.surroundings.metrics.reloaded(is_in_force, report.at, Some(begun.elapsed()));
+        }
         self.reports.send_modify(|last| match report {
             Some(report) => *last = report,
             None => last.is_reading = false,

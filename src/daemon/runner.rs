@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use super::accounts::Accounts;
 use super::agenda::Due;
 use super::ids::new_id;
-use super::worker::{self, Ended, Orders, Owing, Worker};
+use super::worker::{Ended, Orders, Owing, Worker};
 use crate::error::chain;
 use crate::store::{Claim, Claimed, Interrupted, Missed, NewRun, RunDebt, StoreError};
 
@@ -88,7 +88,7 @@ impl Runner {
         let (to, now) = (claim.to, claim.now);
         let missed = claim.missed.as_ref().map(|missed| missed_run(&due.job, missed, now));
         let run = claim.run.as_ref().map(started);
-        let claiming = self.put_on_record(claim);
+        let claiming = self.put_on_record(claim, missed.clone());
         let runner = self.clone();
         async move {
             let claimed = claiming.await;
@@ -102,6 +102,7 @@ impl Runner {
                     "occurrences passed while nothing could run them");
             }
             let ended = if let Some(run) = run {
+                runner.worker.metrics.fired(&run);
                 runner.carry_out(&due.job, run, claimed, now, || freed(to)).await
             } else {
                 freed(to);
@@ -127,27 +128,37 @@ impl Runner {
         if let Claimed::Paused(why) = claimed {
             freed();
             let skipped = skipped(run, &why, now);
-            worker::announce(&skipped);
+            self.worker.announce(&skipped);
             return Some(Ended::Complete(skipped));
         }
         Some(self.worker.carry_out(Arc::clone(access), run, &Orders::of(job), freed).await)
     }
 
     /// Claims, and doesn't wait for ever: a cancel goes ahead if the record can't be had in time. The claim stays in
-    /// line then, and is recorded later.
-    fn put_on_record(&self, claim: Claim) -> impl Future<Output = Claimed> + use<> {
+    /// line then, and is recorded later. What was missed is counted once it is on record.
+    fn put_on_record(&self, claim: Claim, missed: Option<Run>) -> impl Future<Output = Claimed> + use<> {
         let (job, now) = (claim.job.clone(), claim.now);
         let occurrence = claim.run.as_ref().and_then(|run| run.occurrence).unwrap_or(now);
         let claiming = self.worker.store.claim(claim);
-        let runner = self.clone();
+        let (runner, metrics) = (self.clone(), self.worker.metrics.clone());
         async move {
-            match tokio::time::timeout(PATIENCE, claiming).await {
-                Ok(Ok(claimed)) => claimed,
+            let count = move |claimed: &Claimed| {
+                if let Some(missed) = missed.filter(|_| !matches!(claimed, Claimed::Lost(_))) {
+                    metrics.run_ended(&missed);
+                }
+            };
+            let mut claiming = Box::pin(claiming);
+            match tokio::time::timeout(PATIENCE, &mut claiming).await {
+                Ok(Ok(claimed)) => {
+                    count(&claimed);
+                    claimed
+                }
                 Ok(Err(error)) => {
                     tracing::error!(event = "run.unclaimed", %job, error = chain(&error), "going ahead without a record");
                     Claimed::Ours
                 }
                 Err(_) => {
+                    tokio::spawn(async move { drop(claiming.await.inspect(count)) });
                     if let Some(pause) = runner.pause_of(&job, occurrence, now).await {
                         return Claimed::Paused(pause.why());
                     }

@@ -24,8 +24,15 @@ pub(super) struct ClockWatch {
 pub(super) struct Look {
     /// Since when the process has looked without a gap: what became due before that fell into downtime.
     pub(super) awake_since: Timestamp,
-    /// Whether the wall clock was set back since the look before.
-    pub(super) set_back: bool,
+    /// By how much the wall clock has jumped since the look before, if it has.
+    pub(super) step: Option<SignedDuration>,
+}
+
+impl Look {
+    /// Whether the wall clock was set back.
+    pub(super) fn is_set_back(&self) -> bool {
+        self.step.is_some_and(|step| step.is_negative())
+    }
 }
 
 impl ClockWatch {
@@ -41,19 +48,20 @@ impl ClockWatch {
         let passed = monotonic.saturating_duration_since(self.monotonic);
         let step =
             wall.duration_since(self.wall) - SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX);
-        if step.abs() > STEP {
+        let step = Some(step).filter(|step| step.abs() > STEP);
+        if let Some(step) = step {
             tracing::warn!(
                 event = "clock.step",
                 step_ms = i64::try_from(step.as_millis()).unwrap_or(i64::MAX),
                 "the wall clock jumped"
             );
         }
-        if step.abs() > STEP || passed > GAP {
+        if step.is_some() || passed > GAP {
             self.awake_since = wall;
         }
         self.wall = wall;
         self.monotonic = monotonic;
-        Look { awake_since: self.awake_since, set_back: step < -STEP }
+        Look { awake_since: self.awake_since, step }
     }
 }
 
@@ -80,7 +88,7 @@ mod tests {
             tokio::time::advance(Duration::from_secs(passed)).await;
             let look = watch.look(start + secs(wall));
             assert_eq!(look.awake_since, start + secs(awake_since), "{why}");
-            assert_eq!(look.set_back, why == "back by an hour", "{why}");
+            assert_eq!(look.is_set_back(), why == "back by an hour", "{why}");
         }
     }
 }

@@ -25,6 +25,7 @@ use super::sightings::Sightings;
 use super::successors::Successors;
 use crate::clock::SharedClock;
 use crate::error::chain;
+use crate::metrics::Metrics;
 use crate::store::{Ending, Seen, Store, StoreError, Written};
 
 /// Carries out runs. Clones share everything.
@@ -44,6 +45,8 @@ pub struct Worker {
     pub sightings: Arc<Sightings>,
     /// What backups have become that were put back.
     pub successors: Arc<Successors>,
+    /// What runs are counted in.
+    pub metrics: Metrics,
 }
 
 /// How a run is to be carried out.
@@ -195,7 +198,7 @@ impl Worker {
         };
         let Some(at) = closed else { return Ended::Unrecorded(run) };
         run.finished_at = run.finished_at.or(at);
-        concluded(run)
+        self.concluded(run)
     }
 
     /// Pursues the targets side by side; each outcome is on its way into the record as soon as it is known. Whether
@@ -244,7 +247,7 @@ impl Worker {
         match self.within_patience(self.record(RunKey::of(&run), ended, false)).await {
             Some(Ok(at)) => {
                 run.finished_at = at;
-                concluded(run)
+                self.concluded(run)
             }
             _ => Ended::Unrecorded(run),
         }
@@ -316,6 +319,27 @@ impl Worker {
                 error = why, "an outcome could not be recorded");
         }
         Err(NotRecorded)
+    }
+
+    /// Says how a run ended here, all of it being on record.
+    fn concluded(&self, mut run: Run) -> Ended {
+        if run.finished_at.is_none() {
+            return Ended::Stopped(run);
+        }
+        run.state = RunState::of(run.targets.iter().filter_map(|target| target.outcome));
+        if run.state == RunState::Missed {
+            run.stand_for_missed();
+        }
+        tracing::debug!(event = "run.end", run_id = %run.run_id, job = run.job, account = %run.account,
+            state = run.state.as_str(), "a run has ended");
+        self.metrics.run_ended(&run);
+        Ended::Complete(run)
+    }
+
+    /// Says how each target of a run ended that was begun and ended in one piece.
+    pub(super) fn announce(&self, run: &Run) {
+        announce_all(&RunKey::of(run), &run.targets);
+        self.metrics.run_ended(run);
     }
 
     /// Waits for the record no longer than a run does once its last call is made; nothing if that is over.
@@ -398,25 +422,6 @@ impl RunKey {
     fn of(run: &Run) -> Self {
         Self { run_id: run.run_id, job: run.job.clone(), account: run.account.clone() }
     }
-}
-
-/// Says how a run ended here, all of it being on record.
-fn concluded(mut run: Run) -> Ended {
-    if run.finished_at.is_none() {
-        return Ended::Stopped(run);
-    }
-    run.state = RunState::of(run.targets.iter().filter_map(|target| target.outcome));
-    if run.state == RunState::Missed {
-        run.stand_for_missed();
-    }
-    tracing::debug!(event = "run.end", run_id = %run.run_id, job = run.job, account = %run.account,
-        state = run.state.as_str(), "a run has ended");
-    Ended::Complete(run)
-}
-
-/// Says how each target of a run ended.
-pub(super) fn announce(run: &Run) {
-    announce_all(&RunKey::of(run), &run.targets);
 }
 
 fn announce_all<'t>(run: &RunKey, targets: impl IntoIterator<Item = &'t Target>) {

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use calloff_core::code::{self, Endpoint, Refreshed};
 use calloff_core::config;
 use calloff_core::ids::AccountName;
 use jiff::Timestamp;
@@ -19,11 +20,12 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::grant::{Grant, TokenEndpoint, Tokened};
+use super::grant::{Grant, NO_TOKEN, TokenEndpoint, Tokened};
 use super::redact::Redactor;
 use super::token_file::{Kept, TokenFile};
 use super::transport::Transport;
 use crate::clock::SharedClock;
+use crate::metrics::Metrics;
 
 /// A token is not used any more this long before its end, or in the last quarter of a shorter life: a call may take
 /// its timeout.
@@ -177,6 +179,8 @@ pub struct Tokens {
     credentials: Credentials,
     digest: String,
     account: AccountName,
+    /// What requests for tokens are counted in.
+    metrics: Metrics,
     endpoint: TokenEndpoint,
     file: TokenFile,
     current: RwLock<Option<AccessToken>>,
@@ -196,13 +200,6 @@ struct Flight {
 }
 
 impl Tokens {
-    /// When the token at hand ends, if there is one.
-    #[must_use]
-    pub fn expires_at(&self) -> Option<Timestamp> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.as_ref().map(|token| token.0.expires_at)
-    }
-
     /// The tokens of an account, cached below the state folder.
     #[must_use]
     pub fn new(
@@ -220,11 +217,25 @@ impl Tokens {
             digest: credentials.digest(account.accounts_url.as_str()),
             credentials,
             account: account.name.clone(),
+            metrics: Metrics::default(),
             endpoint: TokenEndpoint::new(account),
             file: TokenFile::new(state, &account.name),
             current: RwLock::new(None),
             flight: Mutex::default(),
         }
+    }
+
+    /// The same, counting there what is asked of the token endpoint.
+    #[must_use]
+    pub fn counted_in(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// Until when the token that is at hand is used, if there is one.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().map(|token| token.0.expires_at)
     }
 
     /// Whether these are got with the same credentials at the same place.
@@ -394,7 +405,11 @@ impl Tokens {
             ("client_secret", self.credentials.client_secret.expose_secret()),
             ("refresh_token", self.credentials.refresh_token.expose_secret()),
         ];
+        let sent = Instant::now();
         let asked = self.endpoint.ask(&fields, self.transport.as_ref(), &self.redactor).await;
+        let (result, code) = counted(asked.as_ref().ok());
+        self.metrics.called(&self.account, Endpoint::Token, code, sent.elapsed());
+        self.metrics.token_asked(&self.account, result);
         let grant = asked.map_err(failed)?;
         let now = self.clock.now();
         match grant {
@@ -433,6 +448,23 @@ impl Tokens {
                 Err(TokenError::NotFor { wait: Duration::ZERO, http_status: Some(http_status), message })
             }
         }
+    }
+}
+
+/// What an answer of the token endpoint is counted as: its result, and its word among those for answers.
+fn counted(grant: Option<&Grant>) -> (Refreshed, &'static str) {
+    match grant {
+        Some(Grant::Issued(_)) => (Refreshed::Issued, code::word(Some(200), None)),
+        // The endpoint gave no code; the error of ours is not its word.
+        Some(Grant::Refused { code, http_status, .. }) if code == NO_TOKEN => {
+            (Refreshed::Refused, code::word(Some(*http_status), None))
+        }
+        Some(Grant::Refused { code, http_status, .. }) => {
+            (Refreshed::Refused, code::word(Some(*http_status), Some(code)))
+        }
+        Some(Grant::Throttled { .. }) => (Refreshed::Throttled, code::THROTTLED),
+        Some(Grant::Failed { http_status, .. }) => (Refreshed::Failed, code::word(Some(*http_status), None)),
+        None => (Refreshed::Failed, code::FAULT),
     }
 }
 

@@ -4,19 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use calloff_core::code::{self, Endpoint};
 use calloff_core::config;
-use calloff_core::ids::BackupId;
+use calloff_core::ids::{AccountName, BackupId};
 use calloff_core::live::LiveBackup;
 use calloff_core::outcome::{Answer, Reply};
 use http::{HeaderValue, Method, Request, header};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::auth::AccessToken;
 use super::backup::{self, HistoryPage, Organisation, Scheduled};
+use super::credits::Credits;
 use super::redact::Redactor;
 use super::transport::Transport;
 use super::wire;
 use crate::clock::SharedClock;
+use crate::metrics::Metrics;
 
 /// Calls an account's backup endpoints: one request for one call, no retry, no redirect.
 #[derive(Debug, Clone)]
@@ -24,6 +28,11 @@ pub struct Client {
     transport: Arc<dyn Transport>,
     clock: SharedClock,
     redactor: Redactor,
+    account: AccountName,
+    /// What its calls are counted in.
+    metrics: Metrics,
+    /// What Zoho has said of the calls that are left.
+    credits: Credits,
     /// Such as `https://www.zohoapis.eu/crm/bulk/v7/backup`; `bulk` stands before the version.
     base: String,
     /// Such as `https://www.zohoapis.eu/crm/v7/org`.
@@ -43,7 +52,7 @@ pub enum Read<T> {
 }
 
 impl Client {
-    /// A client for the account's endpoints.
+    /// A client for the account's endpoints, which counts for itself.
     #[must_use]
     pub fn new(
         account: &config::Account,
@@ -53,7 +62,23 @@ impl Client {
     ) -> Self {
         let base = format!("{}/crm/bulk/{}/backup", account.api_domain, account.api_version.as_str());
         let organisation = format!("{}/crm/{}/org", account.api_domain, account.api_version.as_str());
-        Self { transport, clock, redactor, base, organisation, timeout: account.timeout }
+        Self {
+            transport,
+            clock,
+            redactor,
+            account: account.name.clone(),
+            metrics: Metrics::default(),
+            credits: Credits::default(),
+            base,
+            organisation,
+            timeout: account.timeout,
+        }
+    }
+
+    /// The same, counting its calls there, and noting there what Zoho says of those that are left.
+    #[must_use]
+    pub fn counted_in(self, metrics: Metrics, credits: Credits) -> Self {
+        Self { metrics, credits, ..self }
     }
 
     /// Cancels a backup. Repeating it is safe: Zoho then answers `ALREADY_CANCELLED`.
@@ -61,14 +86,14 @@ impl Client {
     /// Source: Zoho CRM API v7, "Cancel data backup".
     pub async fn cancel(&self, token: &AccessToken, backup: &BackupId) -> Reply {
         let path = format!("/{backup}/actions/cancel");
-        self.call(token, Method::PUT, &path, None).await.0
+        self.call(token, Endpoint::Cancel, &path, None).await.0
     }
 
     /// Reads the organisation's newest backup; there is no way to read an older one.
     ///
     /// Source: Zoho CRM API v7, "Get data backup info".
     pub async fn get(&self, token: &AccessToken) -> Read<LiveBackup> {
-        let (reply, body) = self.call(token, Method::GET, "", None).await;
+        let (reply, body) = self.call(token, Endpoint::Get, "", None).await;
         let redactor = self.redactor.and(token.secret());
         read(reply, body.as_ref().and_then(|body| backup::live(body, &redactor)))
     }
@@ -78,7 +103,7 @@ impl Client {
     /// Source: Zoho CRM API v7, "Get backup history".
     pub async fn history(&self, token: &AccessToken, page: u32) -> Read<HistoryPage> {
         let path = format!("/history?page={page}&per_page=200");
-        let (reply, body) = self.call(token, Method::GET, &path, None).await;
+        let (reply, body) = self.call(token, Endpoint::History, &path, None).await;
         let redactor = self.redactor.and(token.secret());
         read(reply, body.as_ref().and_then(|body| HistoryPage::read(body, &redactor)))
     }
@@ -88,7 +113,7 @@ impl Client {
     /// Source: Zoho CRM API v7, "Schedule data backup".
     pub async fn schedule(&self, token: &AccessToken, rrule: Option<&str>) -> Read<Scheduled> {
         let body = rrule.map(|rrule| json!({ "backup": { "rrule": rrule } }));
-        let (reply, body) = self.call(token, Method::POST, "", body).await;
+        let (reply, body) = self.call(token, Endpoint::Schedule, "", body).await;
         let accepted = matches!(&reply, Reply::Answer(answer) if answer.code.as_deref() == Some("SUCCESS"));
         read(reply, body.as_ref().filter(|_| accepted).and_then(Scheduled::read))
     }
@@ -97,7 +122,7 @@ impl Client {
     ///
     /// Source: Zoho CRM API v7, "Organization".
     pub async fn organisation(&self, token: &AccessToken) -> Read<Organisation> {
-        let (reply, body) = self.send(token, Method::GET, self.organisation.clone(), None).await;
+        let (reply, body) = self.send(token, Endpoint::Org, self.organisation.clone(), None).await;
         let redactor = self.redactor.and(token.secret());
         read(reply, body.as_ref().and_then(|body| Organisation::read(body, &redactor)))
     }
@@ -105,14 +130,28 @@ impl Client {
     async fn call(
         &self,
         token: &AccessToken,
-        method: Method,
+        endpoint: Endpoint,
         path: &str,
         body: Option<Value>,
     ) -> (Reply, Option<Value>) {
-        self.send(token, method, format!("{}{path}", self.base), body).await
+        self.send(token, endpoint, format!("{}{path}", self.base), body).await
     }
 
+    /// Sends one request, and counts it.
     async fn send(
+        &self,
+        token: &AccessToken,
+        endpoint: Endpoint,
+        url: String,
+        body: Option<Value>,
+    ) -> (Reply, Option<Value>) {
+        let sent = Instant::now();
+        let (reply, body) = self.exchange(token, method(endpoint), url, body).await;
+        self.metrics.called(&self.account, endpoint, code::word_of(&reply), sent.elapsed());
+        (reply, body)
+    }
+
+    async fn exchange(
         &self,
         token: &AccessToken,
         method: Method,
@@ -126,7 +165,9 @@ impl Client {
         match tokio::time::timeout(self.timeout, self.transport.send(request)).await {
             Ok(Ok(response)) => {
                 let redactor = self.redactor.and(token.secret());
-                let (answer, body) = wire::take_apart(&response, &redactor, self.clock.now());
+                let now = self.clock.now();
+                self.credits.hear(response.headers(), now);
+                let (answer, body) = wire::take_apart(&response, &redactor, now);
                 (Reply::Answer(answer), body)
             }
             Ok(Err(fault)) => (Reply::Fault(self.redactor.clean(&fault.0)), None),
@@ -135,6 +176,14 @@ impl Client {
                 (Reply::Fault(format!("timed out: no whole answer within {timeout}")), None)
             }
         }
+    }
+}
+
+fn method(endpoint: Endpoint) -> Method {
+    match endpoint {
+        Endpoint::Cancel => Method::PUT,
+        Endpoint::Schedule | Endpoint::Token => Method::POST,
+        Endpoint::Get | Endpoint::History | Endpoint::Org => Method::GET,
     }
 }
 

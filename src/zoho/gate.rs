@@ -1,5 +1,6 @@
 //! How many calls an account has under way: never more than its concurrency, and one while it keeps failing.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use calloff_core::breaker::{Admission, Breaker, Health, Pass};
@@ -13,6 +14,8 @@ pub struct Gate {
     account: AccountName,
     places: Mutex<Places>,
     calls: Semaphore,
+    /// How many calls are under way.
+    under_way: AtomicUsize,
     breaker: Mutex<Breaker>,
     /// The breaker has changed; those it held back ask again.
     changed: Notify,
@@ -47,6 +50,7 @@ impl Gate {
             account,
             places: Mutex::new(Places { wanted, surplus: 0 }),
             calls: Semaphore::new(wanted),
+            under_way: AtomicUsize::new(0),
             breaker: Mutex::default(),
             changed: Notify::new(),
             origin: Instant::now(),
@@ -71,11 +75,16 @@ impl Gate {
         }
     }
 
-    /// How many calls are under way, and how many may be at most.
+    /// How many calls may be under way at once.
     #[must_use]
-    pub fn in_flight(&self) -> (usize, usize) {
-        let Places { wanted, surplus } = self.places();
-        ((wanted + surplus).saturating_sub(self.calls.available_permits()), wanted)
+    pub fn concurrency(&self) -> usize {
+        self.places().wanted
+    }
+
+    /// How many calls are under way, with what they do beforehand for a token.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
     }
 
     /// Whether calls keep failing, so that they go out one at a time.
@@ -93,9 +102,9 @@ impl Gate {
         if self.is_failing() || self.calls.available_permits() <= reserved {
             return None;
         }
-        let place = Some(self.calls.try_acquire().ok()?);
+        let place = self.calls.try_acquire().ok()?;
         let Admission::Go(pass) = self.with_breaker(Breaker::admit) else { return None };
-        let entered = Entered { gate: self, pass, health: Health::Unknown, place };
+        let entered = self.entered(pass, place);
         // A probe decides over the account; it is left to a call that reports.
         (pass == Pass::Ordinary).then_some(entered)
     }
@@ -110,9 +119,7 @@ impl Gate {
         loop {
             let changed = self.changed.notified();
             match self.with_breaker(Breaker::admit) {
-                Admission::Go(pass) => {
-                    return Entered { gate: self, pass, health: Health::Unknown, place: Some(place) };
-                }
+                Admission::Go(pass) => return self.entered(pass, place),
                 Admission::AfterProbe => changed.await,
                 Admission::NotBefore(then) => {
                     tokio::select! {
@@ -122,6 +129,11 @@ impl Gate {
                 }
             }
         }
+    }
+
+    fn entered<'a>(&'a self, pass: Pass, place: SemaphorePermit<'a>) -> Entered<'a> {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        Entered { gate: self, pass, health: Health::Unknown, place: Some(place) }
     }
 
     fn places(&self) -> Places {
@@ -152,6 +164,7 @@ impl Entered<'_> {
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
+        self.gate.under_way.fetch_sub(1, Ordering::Relaxed);
         if let Some(place) = self.place.take() {
             self.gate.give_back(place);
         }
@@ -180,7 +193,6 @@ impl Drop for Entered<'_> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use super::*;
@@ -200,8 +212,10 @@ mod tests {
                 entered.leave(Health::Answered);
             });
         }
+        tokio::time::sleep(Duration::from_millis(75)).await;
+        assert_eq!((gate.under_way(), gate.concurrency()), (3, 3));
         while calls.join_next().await.is_some() {}
-        assert_eq!(most.load(Ordering::SeqCst), 3);
+        assert_eq!((most.load(Ordering::SeqCst), gate.under_way()), (3, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,6 +11,9 @@ use serde_json::Value;
 use super::redact::Redactor;
 use super::transport::Transport;
 
+/// What a refusal is called that has no code.
+pub(super) const NO_TOKEN: &str = "no_token";
+
 /// Where an account's tokens come from.
 #[derive(Debug, Clone)]
 pub(super) struct TokenEndpoint {
@@ -119,7 +122,7 @@ fn read_grant(response: &Response<Bytes>, redactor: &Redactor) -> Grant {
             _,
         ) => Grant::Refused { code: error, http_status, message },
         (429, ..) | (_, _, Some("failure")) => Grant::Throttled { http_status, message },
-        (300..=499, "", _) => Grant::Refused { code: "no_token".to_owned(), http_status, message },
+        (300..=499, "", _) => Grant::Refused { code: NO_TOKEN.to_owned(), http_status, message },
         _ => Grant::Failed { http_status, message },
     }
 }

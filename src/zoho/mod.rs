@@ -3,6 +3,7 @@
 mod auth;
 mod backup;
 mod client;
+mod credits;
 mod exchange;
 mod gate;
 mod grant;
@@ -14,6 +15,7 @@ mod wire;
 pub use auth::{AccessToken, Credentials, TokenError, Tokens};
 pub use backup::{HistoryPage, Organisation, Scheduled};
 pub use client::{Client, Read};
+pub use credits::Credits;
 pub use exchange::{ExchangeError, Exchanged, exchange};
 pub use gate::{Entered, Gate};
 pub use redact::Redactor;

@@ -10,6 +10,7 @@ use calloff::clock::{Clock, SharedClock, TokioClock};
 use calloff::daemon::{
     self, Access, Accounts, Beat, Ended, Engine, Keeper, Key, Runner, Surroundings, Worker,
 };
+use calloff::metrics::Metrics;
 use calloff::store::{Filter, Role, Store};
 use calloff::zoho::{Fault, Sending, Transport};
 use calloff_core::config::{Job, JobDefaults, Settings, parse_job, parse_settings};
@@ -72,6 +73,7 @@ pub struct Stage {
     pub settings: Settings,
     pub defaults: JobDefaults,
     pub stop: CancellationToken,
+    pub metrics: Metrics,
     folder: Arc<TempDir>,
     off_by_ms: Arc<AtomicI64>,
 }
@@ -142,7 +144,8 @@ impl Stage {
         let path = folder.path().join("calloff.db");
         let store = Store::open(&path, Role::Daemon, clock.now()).expect("the record can be opened");
         let stop = CancellationToken::new();
-        Self { world, clock, store, settings, defaults: read.defaults, stop, folder, off_by_ms }
+        let (defaults, metrics) = (read.defaults, Metrics::default());
+        Self { world, clock, store, settings, defaults, stop, metrics, folder, off_by_ms }
     }
 
     /// The same Zoho and the same record, after this process's stage has ended: what a restart finds.
@@ -169,6 +172,7 @@ impl Stage {
             transport: Arc::new(InProcess { world: self.world.clone(), clock: Arc::clone(&self.clock) }),
             clock: Arc::clone(&self.clock),
             dice: || 1.0,
+            metrics: self.metrics.clone(),
         }
     }
 
@@ -194,6 +198,7 @@ impl Stage {
                 record_within: None,
                 sightings: Arc::default(),
                 successors: Arc::default(),
+                metrics: surroundings.metrics,
             },
             accounts: Arc::new(accounts),
             former: Arc::default(),

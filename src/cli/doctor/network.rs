@@ -134,6 +134,7 @@ mod tests {
 
     use super::*;
     use crate::clock::SystemClock;
+    use crate::metrics::Metrics;
     use crate::zoho::{Sending, Transport};
 
     /// A network in which nobody ever answers.
@@ -175,7 +176,12 @@ mod tests {
             (511, Health::Warn, 0),
         ] {
             let transport = Arc::new(Answering(status));
-            let surroundings = Surroundings { transport, clock: Arc::new(SystemClock), dice: || 0.0 };
+            let surroundings = Surroundings {
+                transport,
+                clock: Arc::new(SystemClock),
+                dice: || 0.0,
+                metrics: Metrics::default(),
+            };
             let reached = reach(settings.accounts.values().collect(), &surroundings).await;
             assert!(reached.findings.iter().all(|found| found.result == health), "{status}: {reached:?}");
             assert_eq!((reached.findings.len(), reached.times.len()), (2, times), "{status}");
@@ -193,7 +199,8 @@ mod tests {
         let text: String = (0..99).map(account).collect();
         let settings = parse_settings("calloff.toml", &text, None).settings.value.unwrap();
         let clock = Arc::new(SystemClock);
-        let surroundings = Surroundings { transport: Arc::new(Silence), clock, dice: || 0.0 };
+        let surroundings =
+            Surroundings { transport: Arc::new(Silence), clock, dice: || 0.0, metrics: Metrics::default() };
         let began = Instant::now();
         let reached = reach(settings.accounts.values().collect(), &surroundings).await;
         assert!(began.elapsed() <= IN_ALL, "{:?}", began.elapsed());
