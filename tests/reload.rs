@@ -15,6 +15,7 @@ use calloff::daemon::{
     by_name, used,
 };
 use calloff::files::Loader;
+use calloff::metrics::{Format, Scrape};
 use calloff::store::{Interrupted, Kept, Role, Store};
 use calloff_core::agenda::{self as rules, Entry};
 use calloff_core::config::Job;
@@ -357,6 +358,43 @@ async fn what_a_restart_is_needed_for_is_said_and_nothing_of_it_is_in_force() {
 }
 
 /// A run of this job that another process had begun when it was killed.
+#[tokio::test(start_paused = true)]
+#[expect(clippy::float_cmp, reason = "counts are whole numbers")]
+async fn what_is_counted_outlives_reloads_and_the_verdict_is_told() {
+    let (live, mut folder) = live_with("", SCHEDULED, &[("a", job(10, 1))]).await;
+    let samples = || {
+        let now = live.stage.clock.now();
+        let scrape = Scrape { now, heartbeat: None, jobs: vec![], accounts: vec![] };
+        let text = live.stage.metrics.encode(scrape, Format::Text);
+        move |name: &str| {
+            let sample = text.lines().find_map(|line| line.strip_prefix(&format!("calloff_{name} ")));
+            sample.unwrap_or_else(|| panic!("no {name} in {text}")).parse::<f64>().unwrap()
+        }
+    };
+    let (runs, verdict) = ("runs_total{job=\"a\",state=\"succeeded\"}", "config_last_reload_successful");
+    let in_force = "config_last_reload_success_timestamp_seconds";
+    let at_start = samples();
+    assert_eq!((at_start(verdict), at_start("config_last_reload_duration_seconds")), (1.0, 0.0));
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    let before = samples();
+    assert_eq!(before(runs), 2.0);
+
+    folder.change(&jobs_of(&[("a", job(10, 2))]), || ());
+    assert_eq!(live.reload().await.verdict, Verdict::Accepted);
+    let reloaded = samples();
+    assert_eq!((reloaded(runs), reloaded(verdict)), (before(runs), 1.0));
+    assert!(reloaded(in_force) > at_start(in_force));
+    assert!(reloaded("config_last_reload_duration_seconds") > 0.0);
+
+    folder.change(&jobs_of(&[("a", "account = 7\n".to_owned())]), || ());
+    assert_eq!(live.reload().await.verdict, Verdict::Rejected);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let rejected = samples();
+    assert_eq!((rejected(verdict), rejected(in_force)), (0.0, reloaded(in_force)));
+    assert!(rejected(runs) > reloaded(runs), "and goes on");
+    live.end().await;
+}
+
 async fn interrupted(stage: &Stage, job: &Arc<Job>) -> Vec<Interrupted> {
     let mut runner = stage.runner_of(std::slice::from_ref(job));
     let path = stage.store.folder().join("calloff.db");

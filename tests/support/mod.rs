@@ -5,4 +5,5 @@
 pub mod daemon;
 pub mod edits;
 pub mod program;
+pub mod promtool;
 pub mod stage;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use steps::{Step, run, run_with, succeeds};
 
 mod dist;
+mod promtool;
 mod steps;
 mod tools;
 
@@ -14,10 +15,12 @@ The project's own commands.
 
   cargo xtask test     everything a change must pass: formatting, lints, documentation, tests
   cargo xtask lint     formatting, lints and documentation only
+  cargo xtask tools    what the tests need, as far as it is missing
   cargo xtask dist     target/dist: the manual, completions, and the Debian package calloff.deb
 
-Beyond Rust and a C compiler, the tests of what is packaged need systemd, D-Bus, dpkg, lintian and cargo-deb. `test` installs
-what is missing: the former as root where there is apt-get, cargo-deb by cargo. Tests that boot a systemd of their own, in
+Beyond Rust and a C compiler, the tests of what is packaged need systemd, D-Bus, dpkg, lintian and cargo-deb, and those of
+metrics need promtool. `test` installs what is missing: the former as root where there is apt-get, cargo-deb by cargo, and
+promtool into target/tools, out of Debian's package. Tests that boot a systemd of their own, in
 namespaces, take root. As root and in CI nothing is skipped; for anybody else tests that lack something are skipped, and
 `test` says so before it starts them. CALLOFF_TEST_ALL=1 or 0 says otherwise.
 ";
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
     let done = match asked.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["test"] => run(LINT) && tools::install() && test(),
         ["lint"] => run(LINT),
+        ["tools"] => tools::install(),
         ["dist"] => dist::dist().is_some(),
         _ => {
             say(HELP);

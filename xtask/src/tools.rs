@@ -4,6 +4,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
+use crate::promtool;
 use crate::say;
 use crate::steps::{step, succeeds};
 
@@ -18,13 +19,17 @@ const SYSTEM: &[(&str, &str)] = &[
 ];
 
 /// With this variable a test fails where it would be skipped for want of a tool.
-const ALL: &str = "CALLOFF_TEST_ALL";
+pub(crate) const ALL: &str = "CALLOFF_TEST_ALL";
 
 /// What a systemd of its own takes, as tests/packaging asks it.
 const NAMESPACES: &[&str] = &["unshare", "--mount", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "true"];
 
 /// Installs what is missing, if that is allowed here, and says so if it is not.
 pub(crate) fn install() -> bool {
+    install_system() && promtool::install()
+}
+
+fn install_system() -> bool {
     let missing: Vec<&str> =
         SYSTEM.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
@@ -54,8 +59,8 @@ pub(crate) fn environment() -> Vec<(&'static str, &'static str)> {
 /// Says what the tests will skip. A runner shows nothing of what a test says that passes.
 pub(crate) fn announce() {
     if !strict() {
-        let missing: Vec<&str> =
-            SYSTEM.iter().map(|(program, _)| *program).filter(|program| !is_there(program)).collect();
+        let system = SYSTEM.iter().map(|(program, _)| *program).filter(|program| !is_there(program));
+        let missing: Vec<&str> = system.chain((!promtool::is_had()).then_some("promtool")).collect();
         for reason in skipped(is_root(), succeeds(NAMESPACES), &missing) {
             say(&format!("── SKIPPED: {reason}. {ALL}=1 makes that a failure"));
         }
@@ -77,13 +82,13 @@ fn skipped(root: bool, namespaces: bool, missing: &[&str]) -> Vec<String> {
     rights.into_iter().chain(tools).collect()
 }
 
-fn is_there(program: &str) -> bool {
+pub(crate) fn is_there(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
         || Path::new("/usr/sbin").join(program).is_file()
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     succeeds(&["sh", "-c", "test \"$(id -u)\" = 0"])
 }
 
