@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::status::{self, Subject};
 use crate::clock::SharedClock;
 use crate::control::{Answer, Form, Request};
-use crate::daemon::{self, Report};
+use crate::daemon::{self, Observer, Report};
 use crate::error::{Error, chain};
 use crate::render::{self, Format};
 use crate::report;
@@ -30,6 +30,7 @@ pub(super) struct Attendant {
     pub(super) clock: SharedClock,
     pub(super) reloads: mpsc::Sender<daemon::Request>,
     pub(super) report: watch::Receiver<Report>,
+    pub(super) observer: Observer,
 }
 
 /// A verdict, as JSON.
@@ -78,7 +79,8 @@ impl Attendant {
             left_out: &report.left_out,
             store: Some(&self.store),
             daemon: self.store.daemon().filter(|process: &Process| process.pid == std::process::id()),
-            told: Some(&report),
+            told: Some(daemon::health(&report, Some(&self.store), &self.observer.troubles())),
+            reload: Some(report.status()),
         };
         let stdout = status::describe(&subject, form, self.clock.now()).await?;
         Ok(Answer { stdout, ..Answer::default() })

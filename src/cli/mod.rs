@@ -26,6 +26,7 @@ mod restore;
 mod results;
 mod run;
 mod schema;
+mod serving;
 mod setup;
 mod sim;
 mod status;

@@ -15,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{LogArgs, RunArgs};
 use super::attending::Attendant;
+use super::serving::{self, Showing};
 use super::setup::{self, Configuration, Insisting, Start};
 use crate::control::{self, Server};
 use crate::daemon::{
-    self, Alarm, Engine, InForce, Reloader, Reloading, Report, Request, Runner, Surroundings,
+    self, Alarm, Engine, InForce, Observer, Reloader, Reloading, Report, Request, Runner, Surroundings,
 };
 use crate::error::{Error, chain};
 use crate::logs;
@@ -94,7 +95,18 @@ pub(super) async fn serve(
             follow(start, &engine, &runner, serving.following, surroundings, &mut company);
         announcing =
             Some(tokio::spawn(daemon::announce(engine.handle().pulse, report.clone(), stop.clone())));
-        let attendant = Attendant { store: store.clone(), clock, reloads: requests.clone(), report };
+        let process = store.process().clone();
+        let pulse = engine.handle().pulse;
+        let observer = Observer::new(store.clone(), Arc::clone(&clock), process, report.clone(), pulse);
+        let showing = Showing {
+            observer: observer.clone(),
+            store: store.clone(),
+            metrics: runner.worker.metrics.clone(),
+        };
+        let base = config.parent().map(Path::to_path_buf).unwrap_or_default();
+        company.spawn(serving::Serving { showing, report: report.clone(), base }.run(stop.clone()));
+        let attendant =
+            Attendant { store: store.clone(), clock, reloads: requests.clone(), report, observer };
         if let Some(control) = control {
             company.spawn(control.serve(config, move |request| attendant.clone().answer(request)));
         }

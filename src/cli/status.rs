@@ -18,7 +18,7 @@ use super::output::Output;
 use super::{asking, restore, setup};
 use crate::clock::{Clock as _, SystemClock};
 use crate::control::{Form, Request};
-use crate::daemon::{self, Record, Report};
+use crate::daemon::Record;
 use crate::error::Error;
 use crate::report;
 use crate::store::{Process, Store};
@@ -50,8 +50,10 @@ pub(super) struct Subject<'a> {
     pub(super) store: Option<&'a Store>,
     /// The daemon that works on it.
     pub(super) daemon: Option<Process>,
-    /// What that says of itself.
-    pub(super) told: Option<&'a Report>,
+    /// How that says it is.
+    pub(super) told: Option<Health>,
+    /// What that says became of its files.
+    pub(super) reload: Option<ReloadStatus>,
 }
 
 pub(super) async fn status(
@@ -73,6 +75,7 @@ pub(super) async fn status(
         daemon: store.as_ref().and_then(Store::daemon),
         store: store.as_ref(),
         told: None,
+        reload: None,
     };
     output.text(&describe(&subject, form, SystemClock.now()).await?)?;
     broken.map_or(Ok(ExitCode::SUCCESS), Err)
@@ -130,8 +133,8 @@ fn daemon(process: &Process, subject: &Subject<'_>) -> Daemon {
         pid: process.pid,
         version: process.version.clone(),
         since: process.since,
-        reload: subject.told.map(Report::status),
-        health: subject.told.map(|report| daemon::health(report, subject.store, [])),
+        reload: subject.reload.clone(),
+        health: subject.told.clone(),
     }
 }
 

@@ -108,13 +108,26 @@ impl Observer {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Says that something is wrong with a part of the daemon, or that nothing is any more.
-    pub fn note_trouble(&self, part: &'static str, what: Option<String>) {
+    /// Says that something is wrong with a part of the daemon, or that nothing is any more; gives whether that is news.
+    pub fn note_trouble(&self, part: &'static str, what: Option<&str>) -> bool {
         let mut troubles = self.shared.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        match what {
-            Some(what) => drop(troubles.insert(part, what)),
-            None => drop(troubles.remove(part)),
-        }
+        let before = match what {
+            Some(what) => troubles.insert(part, what.to_owned()),
+            None => troubles.remove(part),
+        };
+        before.as_deref() != what
+    }
+
+    /// Whether the loop looks what is due.
+    #[must_use]
+    pub fn is_beating(&self) -> bool {
+        self.shared.pulse.borrow().seen_at.elapsed() < HANGING
+    }
+
+    /// The parts that something is wrong with.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<String> {
+        self.shared.troubles.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// How everything stands now, or stood a moment ago.
@@ -149,15 +162,14 @@ impl Observer {
     fn daemon(&self) -> DaemonStatus {
         let Shared { process, report, pulse, store, .. } = &*self.shared;
         let (report, pulse) = (report.borrow(), pulse.borrow());
-        let troubles = self.shared.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         DaemonStatus {
             pid: process.pid,
             version: process.version.clone(),
             since: process.since,
             reload: report.status(),
-            health: health(&report, Some(store), troubles.values()),
+            health: health(&report, Some(store), &self.troubles()),
             looked_at: pulse.at,
-            is_beating: pulse.seen_at.elapsed() < HANGING,
+            is_beating: self.is_beating(),
             under_way: pulse.under_way,
             overdue: pulse.overdue.clone(),
         }

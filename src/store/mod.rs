@@ -4,7 +4,7 @@
 //! `synchronous=FULL`) before anyone is told of it. A write that the disk refuses stays in line and is tried
 //! again; the caller decides how long it can wait.
 
-mod attempts;
+mod calls;
 mod examine;
 #[cfg(feature = "failpoints")]
 mod failpoint;
@@ -30,7 +30,6 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-pub use attempts::AttemptRow;
 pub use examine::{ExamineError, Examined, examine};
 pub use history::Filter;
 pub use live::Seen;
@@ -99,6 +98,7 @@ struct Shared {
     reader: Mutex<Option<Connection>>,
     writer: Writer,
     owner: Owner,
+    process: Process,
 }
 
 impl Store {
@@ -151,6 +151,7 @@ impl Store {
                 reader: Mutex::new(None),
                 writer: Writer::start(connection),
                 owner,
+                process,
             }),
         })
     }
@@ -159,6 +160,12 @@ impl Store {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.shared.folder
+    }
+
+    /// This process, as others who work on the record see it.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.shared.process
     }
 
     /// The daemon that works on this record now, if there is one.

@@ -29,8 +29,8 @@ const MOST_LOOKED_FOR: usize = 20_000;
 /// What one mark tells one by one; more are only counted.
 const MOST_TOLD: usize = 6;
 
-/// Bands of one window that are drawn at most.
-const MOST_BANDS: usize = 100;
+/// Bands of one window that are drawn at most; the last of them stands for all that follow.
+const MOST_BANDS: usize = 400;
 
 /// The picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +73,8 @@ pub struct Band {
     pub span: Span,
     /// As far as it is in the picture.
     pub shown: Span,
+    /// Whether it stands for all that follow, too: the window opens more often than can be drawn.
+    pub is_many: bool,
 }
 
 /// Things that lie so near to each other that they are one mark.
@@ -224,12 +226,14 @@ impl Drawing<'_> {
         let mut bands = vec![];
         for (name, window) in windows {
             let mut at = self.from;
-            for _ in 0..MOST_BANDS {
+            for place in 1..=MOST_BANDS {
                 let Some(span) = window.current_or_next(at).filter(|span| span.opens < self.until) else {
                     break;
                 };
-                let shown = Span { opens: span.opens.max(self.from), closes: span.closes.min(self.until) };
-                bands.push(Band { window: name.to_owned(), span, shown });
+                let is_many = place == MOST_BANDS && span.closes < self.until;
+                let closes = if is_many { self.until } else { span.closes.min(self.until) };
+                let shown = Span { opens: span.opens.max(self.from), closes };
+                bands.push(Band { window: name.to_owned(), span, shown, is_many });
                 if span.closes >= self.until {
                     break;
                 }

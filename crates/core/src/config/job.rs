@@ -8,6 +8,7 @@ use super::document::Document;
 use super::model::Job;
 use super::reader::{Problems, Value, bare, did_you_mean, listed};
 use super::retry::retry;
+use super::secret::redacted;
 use super::settings::JobDefaults;
 use super::timing::timing;
 use super::warnings::{self, Places};
@@ -66,6 +67,7 @@ pub fn parse_job(name: &JobName, file: &str, text: &str, defaults: &JobDefaults)
             hold: when.hold,
             restore: when.restore,
             retry: retry?,
+            text: redacted(text).into(),
             place: place.map(Box::new),
         };
         let zone = timing.local.map(|local| zone_value.as_ref().map_or(local, Value::span));

@@ -191,6 +191,8 @@ pub struct Job {
     pub restore: bool,
     /// How transient failures are retried.
     pub retry: RetryPolicy,
+    /// Its file as it was read, without what looks like a secret.
+    pub text: Box<str>,
     /// Where `backups` stands in its file; kept only of a file that was read with warnings.
     pub place: Option<Box<Mark>>,
 }

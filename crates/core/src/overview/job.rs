@@ -120,6 +120,12 @@ impl JobStatus {
         }
     }
 
+    /// Whether its newest run needs a person.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.last.is_some_and(|last| matches!(last.state, RunState::Failed | RunState::Missed))
+    }
+
     /// What needs a person comes first: what is wrong, then what a person has overridden.
     #[must_use]
     pub fn rank(&self) -> u8 {

@@ -4,12 +4,14 @@
 //! same.
 
 mod account;
+mod call;
 mod daemon;
 mod debt;
 mod job;
 mod recent;
 
 pub use account::{AccountStatus, LastSeen, Vitals};
+pub use call::Call;
 pub use daemon::{DaemonStatus, Health, Overdue, ReloadStatus};
 pub use debt::{DebtRow, StandingDebt};
 pub use job::{JobState, JobStatus, LastRun, Stand};

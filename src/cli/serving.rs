@@ -1,0 +1,240 @@
+//! What the daemon serves over HTTP, and where: as `[http]` says, from the moment that it says so.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use calloff_core::config::Http;
+use calloff_core::ids::{AccountName, RunId};
+use calloff_core::overview::{AccountStatus, Call, JobStatus, Overview};
+use calloff_core::run::{Run, RunState};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::daemon::{Observer, Report};
+use crate::error::chain;
+use crate::files::read_secret;
+use crate::http::{Access, Listening, Source, Unread, Wanted, router};
+use crate::metrics::{AccountRow, Format, JobRow, Metrics, Scrape};
+use crate::store::{Filter, Store, StoreError};
+
+/// The part of the daemon that this is, where something is wrong with it.
+const PART: &str = "http";
+
+/// The pause before it is tried again to listen.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// What is shown. Clones share everything.
+#[derive(Debug, Clone)]
+pub(super) struct Showing {
+    pub(super) observer: Observer,
+    pub(super) store: Store,
+    pub(super) metrics: Metrics,
+}
+
+impl Source for Showing {
+    async fn overview(&self) -> Arc<Overview> {
+        self.observer.look().await
+    }
+
+    fn is_beating(&self) -> bool {
+        self.observer.is_beating()
+    }
+
+    async fn history(&self, wanted: Wanted) -> Result<Vec<Run>, Unread> {
+        let Wanted { job, since, outcome, limit } = wanted;
+        let filter = Filter { since, outcome, jobs: job.into_iter().collect(), limit: Some(limit) };
+        let mut runs = self.store.history(filter).await.map_err(|error| unread(&error))?;
+        runs.reverse();
+        Ok(runs)
+    }
+
+    async fn calls(&self, runs: Vec<RunId>) -> Result<BTreeMap<RunId, Vec<Call>>, Unread> {
+        self.store.calls(runs).await.map_err(|error| unread(&error))
+    }
+
+    async fn newest_states(
+        &self,
+        jobs: Vec<String>,
+        count: u32,
+    ) -> Result<BTreeMap<String, Vec<RunState>>, Unread> {
+        self.store.newest_states(jobs, count).await.map_err(|error| unread(&error))
+    }
+
+    async fn metrics(&self, accepted: Option<String>) -> (&'static str, String) {
+        let format = Format::accepted(accepted.as_deref());
+        let (overview, metrics) = (self.observer.look().await, self.metrics.clone());
+        // Of very many jobs it takes a while.
+        let encoded = tokio::task::spawn_blocking(move || metrics.encode(scrape(&overview), format));
+        (format.content_type(), encoded.await.unwrap_or_default())
+    }
+}
+
+fn unread(error: &StoreError) -> Unread {
+    Unread(chain(error))
+}
+
+fn scrape(overview: &Overview) -> Scrape {
+    let owed = |account: &AccountName| {
+        overview.debts.iter().filter(|standing| standing.debt.account == *account).count()
+    };
+    let job = |job: &JobStatus| JobRow {
+        name: job.job.clone(),
+        state: job.state.as_str(),
+        next: job.next,
+        last_success: job.last_success,
+        expected_interval: job.interval,
+        paused_until: job.paused_until,
+    };
+    let account = |account: &AccountStatus| {
+        let vitals = account.vitals?;
+        Some(AccountRow {
+            name: account.account.to_string(),
+            calls_in_flight: vitals.calls_in_flight,
+            concurrency: vitals.concurrency,
+            is_failing: vitals.is_failing,
+            credits: vitals.credits,
+            restores_owed: owed(&account.account),
+        })
+    };
+    Scrape {
+        now: overview.at,
+        heartbeat: Some(overview.daemon.looked_at),
+        jobs: overview.jobs.iter().map(job).collect(),
+        accounts: overview.accounts.iter().filter_map(account).collect(),
+    }
+}
+
+/// Serves as the files that are in force say, until it is stopped.
+#[derive(Debug)]
+pub(super) struct Serving {
+    pub(super) showing: Showing,
+    pub(super) report: watch::Receiver<Report>,
+    /// The folder of `calloff.toml`, which paths of secrets start from.
+    pub(super) base: PathBuf,
+}
+
+/// What is served, and to whom.
+type Terms = (Http, Option<SecretString>);
+
+/// What is served now.
+#[derive(Debug)]
+struct Served {
+    terms: Terms,
+    end: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Serves until it is stopped. What is wrong is said, and tried again: jobs are run without it.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let mut served = None;
+        loop {
+            let is_wanting = match self.terms() {
+                Ok(terms) => {
+                    served = self.follow(served, terms, &stop).await;
+                    served.is_none() && self.settings().is_some()
+                }
+                // What is served meanwhile is what was in force before.
+                Err(why) => {
+                    self.say(&why);
+                    true
+                }
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                changed = self.report.changed() => if changed.is_err() { break },
+                () = tokio::time::sleep(AGAIN), if is_wanting => {}
+            }
+        }
+        end(served).await;
+    }
+
+    /// Serves what is wanted, if it is not what is served.
+    async fn follow(
+        &self,
+        served: Option<Served>,
+        terms: Option<Terms>,
+        stop: &CancellationToken,
+    ) -> Option<Served> {
+        if let (Some(now), Some(wanted)) = (&served, &terms)
+            && is_same(&now.terms, wanted)
+            && !now.task.is_finished()
+        {
+            return served;
+        }
+        // The same place may be wanted again.
+        end(served).await;
+        self.begin(terms?, stop).await
+    }
+
+    fn settings(&self) -> Option<Http> {
+        self.report.borrow().in_force.settings.http.clone()
+    }
+
+    /// What is to be served, with its token as it is now.
+    fn terms(&self) -> Result<Option<Terms>, String> {
+        let Some(http) = self.settings() else {
+            self.showing.observer.note_trouble(PART, None);
+            return Ok(None);
+        };
+        let token = http.token.as_ref().map(|token| read_secret(token, &self.base)).transpose();
+        match token {
+            Ok(token) => Ok(Some((http, token))),
+            Err(error) => Err(format!("its token can't be read: {}", chain(&error))),
+        }
+    }
+
+    async fn begin(&self, terms: Terms, stop: &CancellationToken) -> Option<Served> {
+        let (http, token) = &terms;
+        let listening = match Listening::bind(http.listen).await {
+            Ok(listening) => listening,
+            Err(error) => {
+                self.say(&chain(&error));
+                return None;
+            }
+        };
+        self.showing.observer.note_trouble(PART, None);
+        let address = listening.address().unwrap_or(http.listen);
+        tracing::info!(
+            event = "http.listening",
+            %address,
+            needs_token = token.is_some(),
+            "the status page is at http://{address}/"
+        );
+        let router = router(self.showing.clone(), Access::new(token.clone(), http.hosts.clone()));
+        let end = stop.child_token();
+        let task = tokio::spawn(listening.serve(router, end.clone()));
+        Some(Served { terms, end, task })
+    }
+
+    /// Says that it is not served, once for each reason.
+    fn say(&self, why: &str) {
+        let trouble = format!("the status page and the metrics are not served: {why}");
+        if self.showing.observer.note_trouble(PART, Some(&trouble)) {
+            tracing::error!(
+                event = "http.unavailable",
+                why,
+                "the status page and the metrics are not served; trying again"
+            );
+        }
+    }
+}
+
+/// Ends what is served.
+async fn end(served: Option<Served>) {
+    let Some(Served { end, task, .. }) = served else { return };
+    end.cancel();
+    if let Err(error) = task.await {
+        tracing::error!(event = "http.defect", %error, "what serves the status page had ended in a defect");
+    }
+}
+
+fn is_same((now, token): &Terms, (wanted, its_token): &Terms) -> bool {
+    let exposed = |token: &Option<SecretString>| token.as_ref().map(|token| token.expose_secret().to_owned());
+    now == wanted && exposed(token) == exposed(its_token)
+}
