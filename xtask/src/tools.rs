@@ -16,6 +16,8 @@ const SYSTEM: &[(&str, &str)] = &[
     ("nsenter", "util-linux"),
     ("dpkg-deb", "dpkg"),
     ("lintian", "lintian"),
+    ("chromium", "chromium fonts-dejavu-core"),
+    ("chromedriver", "chromium-driver"),
 ];
 
 /// With this variable a test fails where it would be skipped for want of a tool.

@@ -98,7 +98,7 @@ fn table(overview: &Overview, accounts: &[&AccountStatus]) -> Markup {
                                         None => span.dim title="Zoho says it once half of a day's are used" { "not said" },
                                     }
                                 }
-                                td data-label="Zoho's next backup" { (next_backup(account, overview)) }
+                                td data-label="Zoho's next" { (next_backup(account, overview)) }
                             }
                         }
                     }
