@@ -7,6 +7,7 @@ use std::time::Duration;
 use calloff::metrics::{AccountRow, Format, JobRow, Metrics, Scrape};
 use calloff_core::code::{Endpoint, Refreshed};
 use calloff_core::ids::AccountName;
+use calloff_core::overview::{JobState, Vitals};
 use divan::Bencher;
 use jiff::Timestamp;
 
@@ -22,7 +23,7 @@ fn now() -> Timestamp {
 fn scrape(jobs: usize) -> Scrape {
     let job = |number| JobRow {
         name: format!("team-{}/job-{number}", number % 50),
-        state: "armed",
+        state: JobState::Armed,
         next: Some(now()),
         last_success: Some(now()),
         expected_interval: Some(Duration::from_hours(24)),
@@ -30,11 +31,15 @@ fn scrape(jobs: usize) -> Scrape {
     };
     let account = |number| AccountRow {
         name: format!("account-{number}"),
-        calls_in_flight: 3,
-        concurrency: 10,
-        is_failing: false,
-        credits: Some((17_000, now())),
+        vitals: Some(Vitals {
+            calls_in_flight: 3,
+            concurrency: 10,
+            is_failing: false,
+            token_expires_at: None,
+            credits: Some((17_000, now())),
+        }),
         restores_owed: 0,
+        restore_due: None,
     };
     Scrape {
         now: now(),

@@ -17,17 +17,22 @@ use calloff::zoho::{HttpTransport, Read};
 use calloff_core::agenda::Pause;
 use calloff_core::code::{self, Endpoint};
 use calloff_core::config::parse_settings;
+use calloff_core::overview::{JobState, Vitals};
 use calloff_core::run::RunState;
 use calloff_sim::{Scenario, Simulator};
 use jiff::{SignedDuration, Timestamp};
 use support::promtool::promtool;
 use support::stage::{Stage, start};
 
+/// Those of an account that rests.
+const VITALS: Vitals =
+    Vitals { calls_in_flight: 0, concurrency: 10, is_failing: false, token_expires_at: None, credits: None };
+
 /// A scrape at that moment, of jobs and accounts of which nothing else is known.
 fn scrape(now: Timestamp, jobs: &[&str], accounts: &[&str]) -> Scrape {
     let job = |name: &&str| JobRow {
         name: (*name).to_owned(),
-        state: "armed",
+        state: JobState::Armed,
         next: Some(now),
         last_success: Some(now),
         expected_interval: Some(Duration::from_hours(24)),
@@ -35,11 +40,9 @@ fn scrape(now: Timestamp, jobs: &[&str], accounts: &[&str]) -> Scrape {
     };
     let account = |name: &&str| AccountRow {
         name: (*name).to_owned(),
-        calls_in_flight: 0,
-        concurrency: 10,
-        is_failing: false,
-        credits: None,
+        vitals: Some(VITALS),
         restores_owed: 0,
+        restore_due: None,
     };
     Scrape {
         now,
@@ -199,7 +202,8 @@ async fn the_credits_that_zoho_names_are_vitals_of_the_account() {
 fn what_zoho_said_of_credits_counts_for_an_hour() {
     let credits = |age| {
         let mut scrape = scrape(start(), &[], &["acme"]);
-        scrape.accounts[0].credits = Some((17, start() - SignedDuration::from_mins(age)));
+        let said = Some((17, start() - SignedDuration::from_mins(age)));
+        scrape.accounts[0].vitals = Some(Vitals { credits: said, ..VITALS });
         let text = Metrics::default().encode(scrape, Format::Text);
         samples(&text).get("calloff_credits_remaining{account=\"acme\"}").copied()
     };
@@ -253,8 +257,11 @@ fn everything() -> (Metrics, Scrape) {
     metrics.clock_stepped(SignedDuration::from_secs(-3));
     metrics.reloaded(true, start(), Some(Duration::from_millis(700)));
     let mut scrape = scrape(start(), &["often", "eu/release-freeze"], &["acme"]);
-    scrape.jobs[1] = JobRow { state: "paused", paused_until: Some(start()), ..scrape.jobs[1].clone() };
-    scrape.accounts[0].credits = Some((17, start()));
+    scrape.jobs[1] =
+        JobRow { state: JobState::Paused, paused_until: Some(start()), ..scrape.jobs[1].clone() };
+    let account = &mut scrape.accounts[0];
+    account.vitals = Some(Vitals { credits: Some((17, start())), ..VITALS });
+    (account.restores_owed, account.restore_due) = (1, Some(start()));
     (metrics, scrape)
 }
 
@@ -305,7 +312,7 @@ fn ten_thousand_jobs_can_be_scraped() {
     assert_eq!(now["calloff_jobs{state=\"armed\"}"], 10_000.0);
     assert_eq!(now["calloff_job_expected_interval_seconds{job=\"team-49/job-9999\"}"], 86_400.0);
     let a_job = now.keys().filter(|name| name.contains("\"team-49/job-9999\"")).count();
-    assert_eq!(a_job, 5, "three of the job itself, and those of failed and missed runs");
+    assert_eq!(a_job, 7, "three of the job itself, and a count for each way in which a run ends");
     let folder = tempfile::tempdir().unwrap();
     if let Some(checked) = promtool(&["check", "metrics"], folder.path(), &text) {
         assert_eq!(checked, Ok(()));

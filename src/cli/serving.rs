@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calloff_core::config::Http;
-use calloff_core::ids::{AccountName, RunId};
-use calloff_core::overview::{AccountStatus, Call, JobStatus, Overview};
+use calloff_core::ids::RunId;
+use calloff_core::overview::{Call, Overview};
 use calloff_core::run::{Run, RunState};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
@@ -18,7 +18,7 @@ use crate::daemon::{Observer, Report};
 use crate::error::chain;
 use crate::files::read_secret;
 use crate::http::{Access, Listening, Source, Unread, Wanted, router};
-use crate::metrics::{AccountRow, Format, JobRow, Metrics, Scrape};
+use crate::metrics::{Format, Metrics, Scrape};
 use crate::store::{Filter, Store, StoreError};
 
 /// The part of the daemon that this is, where something is wrong with it.
@@ -68,44 +68,13 @@ impl Source for Showing {
         let format = Format::accepted(accepted.as_deref());
         let (overview, metrics) = (self.observer.look().await, self.metrics.clone());
         // Of very many jobs it takes a while.
-        let encoded = tokio::task::spawn_blocking(move || metrics.encode(scrape(&overview), format));
+        let encoded = tokio::task::spawn_blocking(move || metrics.encode(Scrape::from(&*overview), format));
         (format.content_type(), encoded.await.unwrap_or_default())
     }
 }
 
 fn unread(error: &StoreError) -> Unread {
     Unread(chain(error))
-}
-
-fn scrape(overview: &Overview) -> Scrape {
-    let owed = |account: &AccountName| {
-        overview.debts.iter().filter(|standing| standing.debt.account == *account).count()
-    };
-    let job = |job: &JobStatus| JobRow {
-        name: job.job.clone(),
-        state: job.state.as_str(),
-        next: job.next,
-        last_success: job.last_success,
-        expected_interval: job.interval,
-        paused_until: job.paused_until,
-    };
-    let account = |account: &AccountStatus| {
-        let vitals = account.vitals?;
-        Some(AccountRow {
-            name: account.account.to_string(),
-            calls_in_flight: vitals.calls_in_flight,
-            concurrency: vitals.concurrency,
-            is_failing: vitals.is_failing,
-            credits: vitals.credits,
-            restores_owed: owed(&account.account),
-        })
-    };
-    Scrape {
-        now: overview.at,
-        heartbeat: Some(overview.daemon.looked_at),
-        jobs: overview.jobs.iter().map(job).collect(),
-        accounts: overview.accounts.iter().filter_map(account).collect(),
-    }
 }
 
 /// Serves as the files that are in force say, until it is stopped.

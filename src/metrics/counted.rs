@@ -153,7 +153,7 @@ impl Metrics {
 
     fn note_job(&self, job: &str) {
         if lock(&self.0.jobs).note(job) {
-            for state in [RunState::Failed, RunState::Missed] {
+            for state in RunState::ALL.iter().filter(|state| **state != RunState::Running) {
                 let labels = RunLabels { job: job.to_owned(), state: state.as_str() };
                 drop(self.0.runs.get_or_create(&labels));
             }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use calloff_core::overview::{AccountStatus, JobState, JobStatus, Overview, Vitals};
+use calloff_core::restore::DebtState;
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
@@ -17,9 +19,6 @@ pub(super) const PREFIX: &str = "calloff";
 /// what it said counts for this long.
 const CREDITS_COUNT_FOR: SignedDuration = SignedDuration::from_hours(1);
 
-/// The states that jobs are in, each of which has a series even if no job is.
-const JOB_STATES: [&str; 5] = ["armed", "paused", "expired", "disabled", "quarantined"];
-
 /// What stands so at the moment of a scrape.
 #[derive(Debug, Clone)]
 pub struct Scrape {
@@ -29,7 +28,7 @@ pub struct Scrape {
     pub heartbeat: Option<Timestamp>,
     /// Every job of the files, those that are not in force as well.
     pub jobs: Vec<JobRow>,
-    /// The accounts that are ready.
+    /// The accounts of `calloff.toml`.
     pub accounts: Vec<AccountRow>,
 }
 
@@ -38,13 +37,13 @@ pub struct Scrape {
 pub struct JobRow {
     /// Its name.
     pub name: String,
-    /// The word of its state.
-    pub state: &'static str,
+    /// How it stands.
+    pub state: JobState,
     /// When it is due next.
     pub next: Option<Timestamp>,
-    /// When its last run ended that succeeded.
+    /// When a run of it last succeeded.
     pub last_success: Option<Timestamp>,
-    /// The time between two occurrences, where its schedule has more than one.
+    /// The longest time between two occurrences that is to be expected; `None` if it is due only once.
     pub expected_interval: Option<Duration>,
     /// When its pause ends.
     pub paused_until: Option<Timestamp>,
@@ -55,16 +54,12 @@ pub struct JobRow {
 pub struct AccountRow {
     /// Its name.
     pub name: String,
-    /// Calls that are under way.
-    pub calls_in_flight: usize,
-    /// How many may be at once.
-    pub concurrency: usize,
-    /// Whether its calls keep failing, so that they go out one at a time.
-    pub is_failing: bool,
-    /// The credits that remain, and when Zoho said so.
-    pub credits: Option<(u64, Timestamp)>,
+    /// How its calls go; `None` if it is not called.
+    pub vitals: Option<Vitals>,
     /// Restores that are owed.
     pub restores_owed: usize,
+    /// When the first of them is due, or has been.
+    pub restore_due: Option<Timestamp>,
 }
 
 /// An instant as Prometheus has it.
@@ -86,11 +81,42 @@ impl Collector for Scrape {
     }
 }
 
+impl From<&Overview> for Scrape {
+    fn from(overview: &Overview) -> Self {
+        let job = |job: &JobStatus| JobRow {
+            name: job.job.clone(),
+            state: job.state,
+            next: job.next,
+            last_success: job.last_success,
+            expected_interval: job.interval,
+            paused_until: job.paused_until,
+        };
+        let account = |account: &AccountStatus| {
+            let owed = overview.debts.iter().filter(|standing| {
+                standing.debt.state == DebtState::Owed && standing.debt.account == account.account
+            });
+            AccountRow {
+                name: account.account.as_str().to_owned(),
+                vitals: account.vitals,
+                restores_owed: owed.clone().count(),
+                restore_due: owed.map(|standing| standing.due(overview.at)).min(),
+            }
+        };
+        Self {
+            now: overview.at,
+            heartbeat: Some(overview.daemon.looked_at),
+            jobs: overview.jobs.iter().map(job).collect(),
+            accounts: overview.accounts.iter().map(account).collect(),
+        }
+    }
+}
+
 impl Scrape {
     fn encode_jobs(&self, out: &mut Gauges<'_>) -> fmt::Result {
-        let mut states: BTreeMap<&str, i64> = JOB_STATES.map(|state| (state, 0)).into();
+        // Each has a series even if no job stands so.
+        let mut states: BTreeMap<&str, i64> = JobState::ALL.iter().map(|state| (state.as_str(), 0)).collect();
         for job in &self.jobs {
-            *states.entry(job.state).or_default() += 1;
+            *states.entry(job.state.as_str()).or_default() += 1;
         }
         out.all("jobs", "Jobs of the files, by their state.", "state", states, |(state, jobs)| {
             Some((*state, *jobs))
@@ -113,33 +139,34 @@ impl Scrape {
     }
 
     fn encode_accounts(&self, out: &mut Gauges<'_>) -> fmt::Result {
-        let mut accounts = |name, help, value: &dyn Fn(&AccountRow) -> Option<usize>| {
+        let mut calls = |name, help, value: &dyn Fn(&Vitals) -> Option<u64>| {
             out.all(name, help, "account", &self.accounts, |account| {
-                Some((account.name.as_str(), value(account)?))
+                Some((account.name.as_str(), value(account.vitals.as_ref()?)?))
             })
         };
-        accounts("calls_in_flight", "Calls to Zoho that are under way.", &|account| {
-            Some(account.calls_in_flight)
+        let number = |number: usize| u64::try_from(number).ok();
+        calls("calls_in_flight", "Calls to Zoho that are under way.", &|vitals| {
+            number(vitals.calls_in_flight)
         })?;
-        accounts("account_concurrency", "How many calls to Zoho may be under way at once.", &|account| {
-            Some(account.concurrency)
+        calls("account_concurrency", "How many calls to Zoho may be under way at once.", &|vitals| {
+            number(vitals.concurrency)
         })?;
-        accounts(
+        calls(
             "account_probing",
             "Whether calls of the account keep failing, so that they go out one at a time.",
-            &|account| Some(usize::from(account.is_failing)),
+            &|vitals| Some(u64::from(vitals.is_failing)),
         )?;
-        accounts(
-            "credits_remaining",
-            "API credits that remain, if Zoho said so within the hour.",
-            &|account| {
-                let (credits, said_at) = account.credits?;
-                let is_recent = self.now.duration_since(said_at) <= CREDITS_COUNT_FOR;
-                is_recent.then(|| usize::try_from(credits).unwrap_or(usize::MAX))
-            },
-        )?;
-        accounts("restores_owed", "Backup schedules that are owed to the account.", &|account| {
-            Some(account.restores_owed)
+        calls("credits_remaining", "API credits that remain, if Zoho said so within the hour.", &|vitals| {
+            let (credits, said_at) = vitals.credits?;
+            (self.now.duration_since(said_at) <= CREDITS_COUNT_FOR).then_some(credits)
+        })?;
+        let help = "Backup schedules that are owed to the account.";
+        out.all("restores_owed", help, "account", &self.accounts, |account| {
+            Some((account.name.as_str(), account.restores_owed))
+        })?;
+        let help = "When the first of the backup schedules is due that are owed, or has been.";
+        out.all("restore_due_timestamp_seconds", help, "account", &self.accounts, |account| {
+            Some((account.name.as_str(), seconds(account.restore_due?)))
         })
     }
 }
