@@ -1,6 +1,5 @@
 //! What is counted, in virtual time and over real sockets, and whether Prometheus's own tool can read it.
 
-#![expect(clippy::unwrap_used, reason = "a helper that can't help fails its test")]
 #![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 
 mod support;
@@ -12,54 +11,18 @@ use std::time::Duration;
 
 use calloff::clock::{Clock as _, SystemClock};
 use calloff::daemon::{Access, Surroundings};
-use calloff::metrics::{AccountRow, Format, JobRow, Metrics, Scrape};
+use calloff::metrics::{Format, Metrics};
 use calloff::zoho::{HttpTransport, Read};
 use calloff_core::agenda::Pause;
 use calloff_core::code::{self, Endpoint};
 use calloff_core::config::parse_settings;
-use calloff_core::overview::{JobState, Vitals};
+use calloff_core::overview::Vitals;
 use calloff_core::run::RunState;
 use calloff_sim::{Scenario, Simulator};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use support::promtool::promtool;
+use support::scraped::{VITALS, everything, samples, scrape};
 use support::stage::{Stage, start};
-
-/// Those of an account that rests.
-const VITALS: Vitals =
-    Vitals { calls_in_flight: 0, concurrency: 10, is_failing: false, token_expires_at: None, credits: None };
-
-/// A scrape at that moment, of jobs and accounts of which nothing else is known.
-fn scrape(now: Timestamp, jobs: &[&str], accounts: &[&str]) -> Scrape {
-    let job = |name: &&str| JobRow {
-        name: (*name).to_owned(),
-        state: JobState::Armed,
-        next: Some(now),
-        last_success: Some(now),
-        expected_interval: Some(Duration::from_hours(24)),
-        paused_until: None,
-    };
-    let account = |name: &&str| AccountRow {
-        name: (*name).to_owned(),
-        vitals: Some(VITALS),
-        restores_owed: 0,
-        restore_due: None,
-    };
-    Scrape {
-        now,
-        heartbeat: Some(now),
-        jobs: jobs.iter().map(job).collect(),
-        accounts: accounts.iter().map(account).collect(),
-    }
-}
-
-/// The samples of a text, by name and labels.
-fn samples(text: &str) -> BTreeMap<&str, f64> {
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .map(|line| line.rsplit_once(' ').unwrap())
-        .map(|(name, value)| (name, value.parse().unwrap()))
-        .collect()
-}
 
 /// What the stage has counted, seen so much after it began.
 fn counted(stage: &Stage) -> String {
@@ -242,27 +205,6 @@ fn codes_that_nobody_knows_make_no_series_and_names_that_are_gone_lose_theirs() 
     assert_eq!(kept, calls(lines(later(59), &["acme"])));
     assert!(!lines(later(60), &[]).is_empty());
     assert_eq!(lines(later(121), &[]), [] as [&str; 0]);
-}
-
-/// All that there is to see, with names that have to be escaped or look like something else.
-fn everything() -> (Metrics, Scrape) {
-    let metrics = Metrics::default();
-    let account = "acme".parse().unwrap();
-    for endpoint in Endpoint::ALL {
-        for code in code::all() {
-            metrics.called(&account, *endpoint, code, Duration::from_millis(250));
-        }
-    }
-    metrics.token_asked(&account, code::Refreshed::Issued);
-    metrics.clock_stepped(SignedDuration::from_secs(-3));
-    metrics.reloaded(true, start(), Some(Duration::from_millis(700)));
-    let mut scrape = scrape(start(), &["often", "eu/release-freeze"], &["acme"]);
-    scrape.jobs[1] =
-        JobRow { state: JobState::Paused, paused_until: Some(start()), ..scrape.jobs[1].clone() };
-    let account = &mut scrape.accounts[0];
-    account.vitals = Some(Vitals { credits: Some((17, start())), ..VITALS });
-    (account.restores_owed, account.restore_due) = (1, Some(start()));
-    (metrics, scrape)
 }
 
 #[test]

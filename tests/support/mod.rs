@@ -6,4 +6,5 @@ pub mod daemon;
 pub mod edits;
 pub mod program;
 pub mod promtool;
+pub mod scraped;
 pub mod stage;
