@@ -5,6 +5,8 @@
 mod access;
 mod api;
 mod assets;
+#[cfg(test)]
+mod fixture;
 mod format;
 mod health;
 mod page;
@@ -12,6 +14,8 @@ mod picture;
 mod routes;
 mod server;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use access::Access;
 pub use routes::router;

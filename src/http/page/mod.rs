@@ -10,6 +10,8 @@ mod layout;
 
 pub(super) use account::account;
 pub(super) use front::front;
+#[cfg(test)]
+pub(super) use job::Part;
 pub(super) use job::job;
 pub(super) use jobs::{Search, Slice};
 pub(super) use layout::not_found;
