@@ -69,7 +69,8 @@ fn queries(dashboard: &Value) -> Vec<String> {
 #[test]
 fn the_table_has_every_metric_with_its_kind_and_labels() {
     let document = read("docs/observability.md");
-    let rows = document.lines().filter_map(|line| line.strip_prefix("| `")).filter(|row| row.contains('_'));
+    let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows = rows.filter(|row| row.starts_with("calloff_") || row.starts_with("process_"));
     let mut documented: Vec<(String, (String, BTreeSet<String>))> = vec![];
     for row in rows {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();

@@ -33,6 +33,7 @@ mod status;
 mod trigger;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -42,6 +43,10 @@ use args::Command;
 use output::Output;
 
 use crate::error::Error;
+use crate::logs;
+
+/// How long the end of a command waits for its traces to be sent.
+const FLUSHING: Duration = Duration::from_secs(2);
 
 /// Parses the command line, does what it says, and gives the exit code.
 #[must_use]
@@ -92,6 +97,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Command::Man(args) => man::man(&args, output),
         }
     });
+    runtime.block_on(logs::flush(FLUSHING));
     // A token lock that another process holds must not keep this one from ending.
     runtime.shutdown_background();
     result

@@ -128,6 +128,8 @@ pub(super) async fn serve(
         return Err(Error::Unrecorded);
     }
     tracing::info!(event = "daemon.stopped", "stopped");
+    // Within the grace period, too; `execute` would wait for its own time.
+    logs::flush(end.duration_since(Instant::now()).min(super::FLUSHING)).await;
     Ok(())
 }
 

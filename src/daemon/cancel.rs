@@ -7,8 +7,10 @@ use calloff_core::outcome::{self, Outcome, Reply, Verdict};
 use calloff_core::run::{Run, Target};
 use jiff::Timestamp;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::pursuit::Errand;
+use super::spans;
 use super::worker::{Owing, Worker};
 use crate::clock::SharedClock;
 use crate::store::{Attempt, Ending, Store};
@@ -79,7 +81,9 @@ impl Errand for Cancelling {
         // What `current` stands for is settled before anything is cancelled.
         let Some(id) = self.target.backup.id() else { return Verdict::End(Outcome::Rejected) };
         let (sent_at, sent) = (self.clock.now(), Instant::now());
-        let reply = client.cancel(token, id).await;
+        let span = spans::attempt(self.target.attempts + 1);
+        let reply = client.cancel(token, id).instrument(span.clone()).await;
+        spans::end_attempt(&span, &reply);
         let verdict = outcome::judge_cancel(&reply);
         self.is_in_doubt |= outcome::is_in_doubt(&reply);
         self.note_reply(reply, sent_at, sent.elapsed());

@@ -23,6 +23,7 @@ mod runner;
 mod schedule;
 mod set;
 mod sightings;
+mod spans;
 mod successors;
 mod survey;
 mod watch;

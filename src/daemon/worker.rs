@@ -16,12 +16,14 @@ use calloff_core::run::{Run, RunState, Target};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::accounts::Access;
 use super::cancel::Cancelling;
 use super::decide::Decided;
 use super::pursuit::{Bounds, Pursued, Pursuer, Spent, ran_out};
 use super::sightings::Sightings;
+use super::spans;
 use super::successors::Successors;
 use crate::clock::SharedClock;
 use crate::error::chain;
@@ -146,6 +148,19 @@ impl Worker {
     pub async fn carry_out(
         &self,
         access: Arc<Access>,
+        run: Run,
+        orders: &Orders,
+        freed: impl FnOnce(),
+    ) -> Ended {
+        let span = spans::run(&run);
+        let ended = self.see_through(access, run, orders, freed).instrument(span.clone()).await;
+        spans::end_run(&span, &ended);
+        ended
+    }
+
+    async fn see_through(
+        &self,
+        access: Arc<Access>,
         mut run: Run,
         orders: &Orders,
         freed: impl FnOnce(),
@@ -221,16 +236,21 @@ impl Worker {
             let deadline = its_own.and_then(|starts| starts.deadline);
             let (bounds, mut spent) = (Bounds { policy: orders.policy, deadline }, course.spent);
             let owing = course.owing;
-            pursuits.spawn(async move {
-                match pursuer.pursue(&access, &mut cancelling, bounds, &mut spent).await {
-                    Pursued::Ended(outcome) => Some(cancelling.end(outcome, None, owing)),
-                    Pursued::Denied => Some(cancelling.end(Outcome::Denied, None, owing)),
-                    Pursued::GaveUp(limit) => {
-                        Some(cancelling.end(Outcome::Exhausted, Some(ran_out(limit, bounds)), owing))
-                    }
-                    Pursued::Stopped => None,
-                }
-            });
+            let span = spans::target(target);
+            let around = span.clone();
+            let pursuing = async move {
+                let end = pursuer.pursue(&access, &mut cancelling, bounds, &mut spent).await;
+                let (outcome, reason) = match end {
+                    Pursued::Ended(outcome) => (outcome, None),
+                    Pursued::Denied => (Outcome::Denied, None),
+                    Pursued::GaveUp(limit) => (Outcome::Exhausted, Some(ran_out(limit, bounds))),
+                    Pursued::Stopped => return None,
+                };
+                let ending = cancelling.end(outcome, reason, owing);
+                spans::end_target(&around, &ending.target);
+                Some(ending)
+            };
+            pursuits.spawn(pursuing.instrument(span));
         }
         while let Some(ending) = pursuits.join_next().await {
             // A pursuit that panicked leaves its target without an outcome: it is taken up at the next start.

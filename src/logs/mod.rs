@@ -1,13 +1,22 @@
 //! The log, on stderr: for people on a terminal, as JSON otherwise. Every line has a stable name in `event`.
 
+#[cfg(feature = "otlp")]
+mod otlp;
+#[cfg(not(feature = "otlp"))]
+#[path = "no_otlp.rs"]
+mod otlp;
 mod pretty;
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use calloff_core::config::{LogFormat, LogLevel};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::reload::Handle;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
 use pretty::Pretty;
 
@@ -19,26 +28,40 @@ use pretty::Pretty;
 pub fn init(format: LogFormat, level: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(directives(level))
         .map_err(|_| format!("`{level}` is no log level: use error, warn, info, debug or trace"))?;
-    let json = is_json(format);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let (traces, trouble) = otlp::layer();
+    let subscriber = Registry::default().with(log(is_json(format), filter)).with(traces);
+    // Whoever was first has set it up.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    if let Some(trouble) = trouble {
+        tracing::warn!(event = "otlp.unavailable", trouble, "traces are not sent");
+    }
+    Ok(())
+}
+
+/// What writes the log. Spans are for traces: they neither show in it nor cost anything for it.
+fn log<S>(json: bool, filter: EnvFilter) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let layer = fmt::layer()
         .with_writer(std::io::stderr)
         .with_target(false)
         // A reader of the log that went away must not take the program along.
         .log_internal_errors(false);
-    // Whoever was first has set it up.
-    let _ = if json {
-        let builder = builder.json().flatten_event(true).with_current_span(false).with_span_list(false);
-        let builder = builder.with_filter_reloading();
-        remember(builder.reload_handle());
-        tracing::subscriber::set_global_default(builder.finish())
+    let layer = if json {
+        layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
     } else {
         let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-        let builder = builder.with_ansi(colours).event_format(Pretty).with_filter_reloading();
-        remember(builder.reload_handle());
-        tracing::subscriber::set_global_default(builder.finish())
+        layer.with_ansi(colours).event_format(Pretty).boxed()
     };
-    Ok(())
+    let (filter, handle) = reload::Layer::new(filter);
+    remember(handle);
+    layer.with_filter(filter.and(filter_fn(|metadata: &Metadata<'_>| metadata.is_event())))
+}
+
+/// Sends what there is of traces, for so long at most. After that none are sent any more.
+pub async fn flush(within: Duration) {
+    otlp::flush(within).await;
 }
 
 /// Whether a log of this format is for programs: `auto` is, unless it goes to a terminal.
@@ -66,7 +89,7 @@ pub fn check_level(level: &str) -> Result<(), String> {
 /// What sets another level.
 static SET_LEVEL: OnceLock<Box<dyn Fn(EnvFilter) + Send + Sync>> = OnceLock::new();
 
-fn remember<S: 'static>(handle: Handle<EnvFilter, S>) {
+fn remember<S: 'static>(handle: reload::Handle<EnvFilter, S>) {
     // The subscriber lives as long as the process.
     let set = move |filter| drop(handle.reload(filter));
     drop(SET_LEVEL.set(Box::new(set)));
