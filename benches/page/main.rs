@@ -72,6 +72,7 @@ fn measure(folder: &Path, jobs: usize) -> Result<(), Box<dyn Error>> {
             bytes / 1000
         );
     }
+    println!("{jobs} jobs: {} MB resident at most, one asking after the other", memory(&daemon)?);
     drain(&log);
     std::thread::sleep(FIRING);
     say(jobs, "nobody asks", &mut drain(&log));
@@ -97,7 +98,7 @@ fn measure(folder: &Path, jobs: usize) -> Result<(), Box<dyn Error>> {
         asking.into_iter().map(|asking| asking.join().unwrap_or(0)).sum::<usize>()
     });
     say(jobs, &format!("8 ask without a pause ({answers} answers)"), &mut drain(&log));
-    println!("{jobs} jobs: {} MB resident at most", memory(&daemon)?);
+    println!("{jobs} jobs: {} MB resident at most after that", memory(&daemon)?);
     Command::new("kill").args(["-TERM", &daemon.id().to_string()]).status()?;
     daemon.wait()?;
     Ok(())

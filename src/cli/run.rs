@@ -104,7 +104,7 @@ pub(super) async fn serve(
             metrics: runner.worker.metrics.clone(),
         };
         let base = config.parent().map(Path::to_path_buf).unwrap_or_default();
-        company.spawn(serving::Serving { showing, report: report.clone(), base }.run(stop.clone()));
+        company.spawn(serving::Serving { showing, report: report.clone(), base }.run_aside(stop.clone()));
         let attendant =
             Attendant { store: store.clone(), clock, reloads: requests.clone(), report, observer };
         if let Some(control) = control {

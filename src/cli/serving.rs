@@ -1,6 +1,7 @@
 //! What the daemon serves over HTTP, and where: as `[http]` says, from the moment that it says so.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use calloff_core::ids::RunId;
 use calloff_core::overview::{Call, Overview};
 use calloff_core::run::{Run, RunState};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -98,8 +99,27 @@ struct Served {
 }
 
 impl Serving {
+    /// Serves until it is stopped, on a thread of its own: however many ask, the threads that run jobs have none of it.
+    pub(super) async fn run_aside(self, stop: CancellationToken) {
+        let (over, end) = oneshot::channel();
+        let serving = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(self.run(stop));
+            // Who waits may have gone.
+            let _ = over.send(());
+            Ok::<(), io::Error>(())
+        };
+        let begun = std::thread::Builder::new().name("http".to_owned()).spawn(serving);
+        if begun.is_err() || end.await.is_err() {
+            tracing::error!(
+                event = "http.defect",
+                "the status page and the metrics are no longer served; restart the daemon"
+            );
+        }
+    }
+
     /// Serves until it is stopped. What is wrong is said, and tried again: jobs are run without it.
-    pub(super) async fn run(mut self, stop: CancellationToken) {
+    async fn run(mut self, stop: CancellationToken) {
         let mut served = None;
         loop {
             let is_wanting = match self.terms() {
