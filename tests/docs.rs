@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use calloff::clock::{Clock as _, SystemClock};
 use calloff::files;
-use calloff_core::config::{parse_job, parse_settings};
+use calloff_core::config::{Job, parse_job, parse_settings};
 use calloff_core::diagnostic::Code;
 use calloff_core::outcome::Outcome;
 
@@ -66,7 +66,9 @@ fn the_files_in_the_readme_are_those_that_init_writes() {
     let template = read("src/cli/init/template/jobs/first.toml").replace("enabled = false", "enabled = true");
     let name = "release-freeze".parse().unwrap();
     let [shown, written] = [blocks[1], &template]
-        .map(|text| parse_job(&name, "release-freeze.toml", text, &written.defaults).value);
+        .map(|text| parse_job(&name, "release-freeze.toml", text, &written.defaults).value)
+        // In other words, but the same.
+        .map(|job| job.map(|job| Job { text: "".into(), ..job }));
     assert!(shown.is_some());
     assert_eq!(shown, written);
 }

@@ -1,6 +1,6 @@
 //! The files that `init` writes: every key is in them, and what they call a default is one.
 
-use calloff_core::config::{parse_job, parse_settings};
+use calloff_core::config::{Job, parse_job, parse_settings};
 
 use super::level::levels;
 use super::{Kind, read};
@@ -49,7 +49,9 @@ fn a_key_with_a_number_sign_before_it_has_its_default() {
     let parse = |text: &str| parse_job(&"first".parse().unwrap(), "first.toml", text, &written.defaults);
     assert_eq!(parse(&text).diagnostics, []);
     assert!(!parse(&text).value.unwrap().enabled);
-    assert_eq!((parse(&on).value, count), (parse(&text).value, 6));
+    // The same, whatever the text.
+    let means = |text: &str| parse(text).value.map(|job| Job { text: "".into(), ..job });
+    assert_eq!((means(&on), count), (means(&text), 6));
     for (kind, text) in [(&config, template(&config)), (&job, text)] {
         assert_eq!(kind.validate(&switched_on(&text).0), Ok(()));
     }
