@@ -1,4 +1,4 @@
-//! A headless Chromium, driven by WebDriver. It talks to loopback only.
+//! A headless Chromium, driven by `WebDriver`. It talks to loopback only.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -101,12 +101,11 @@ impl Browser {
             }
         };
         let waited = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await });
-        if waited.is_err() {
-            panic!(
-                "waited for a minute, in vain: {expression}; the page: {}",
-                self.eval("return document.body.innerText")
-            );
-        }
+        assert!(
+            waited.is_ok(),
+            "waited for a minute, in vain: {expression}; the page: {}",
+            self.eval("return document.body.innerText")
+        );
     }
 
     /// Sends keys to what has the focus.
@@ -118,13 +117,13 @@ impl Browser {
     }
 
     /// A command of Chromium's own protocol.
-    pub(crate) fn chromium(&self, command: &str, parameters: Value) -> Value {
+    pub(crate) fn chromium(&self, command: &str, parameters: &Value) -> Value {
         self.issue(Raw { path: "goog/cdp/execute", body: json!({ "cmd": command, "params": parameters }) })
     }
 
     pub(crate) fn prefer(&self, scheme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-        self.chromium("Emulation.setEmulatedMedia", json!({ "features": features }));
+        self.chromium("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
     /// What the console has said, and which addresses were asked, since this was last called.
@@ -151,7 +150,7 @@ impl Browser {
         let width = self.eval("return window.innerWidth");
         let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
         let parameters = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
-        let shot = self.chromium("Page.captureScreenshot", parameters);
+        let shot = self.chromium("Page.captureScreenshot", &parameters);
         let decoded = base64(shot["data"].as_str().expect("there is a picture"));
         std::fs::write(folder.join(name), decoded).unwrap();
     }
@@ -219,7 +218,7 @@ fn capabilities(window: Window, profile: &str) -> fantoccini::wd::Capabilities {
     all.as_object().expect("it is an object").clone()
 }
 
-/// A command that WebDriver leaves to browsers.
+/// A command that `WebDriver` leaves to browsers.
 #[derive(Debug)]
 struct Raw {
     path: &'static str,

@@ -150,7 +150,7 @@ fn what_needs_a_person_comes_first() {
 fn the_page_works_without_a_script() {
     let Some(browser) = Browser::open(Window::Desk) else { return };
     let shown = Shown::with_everything();
-    browser.chromium("Emulation.setScriptExecutionDisabled", serde_json::json!({ "value": true }));
+    browser.chromium("Emulation.setScriptExecutionDisabled", &serde_json::json!({ "value": true }));
     browser.goto(&format!("{}/?q=nightly", shown.origin));
     let source = browser.page();
     assert!(source.contains("data-job=\"eu/nightly\"") && !source.contains("data-job=\"weekly\""));
