@@ -103,7 +103,11 @@ impl Serving {
     pub(super) async fn run_aside(self, stop: CancellationToken) {
         let (over, end) = oneshot::channel();
         let serving = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            // What reads and reckons aside is bounded, too.
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .max_blocking_threads(2)
+                .enable_all()
+                .build()?;
             runtime.block_on(self.run(stop));
             // Who waits may have gone.
             let _ = over.send(());
