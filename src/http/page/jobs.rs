@@ -43,9 +43,7 @@ impl Search {
                     || overview.file(&job.job).and_then(|file| file.description.as_deref()).is_some_and(has))
         };
         let mut found: Vec<&JobStatus> = overview.jobs.iter().filter(is_found).collect();
-        found.sort_by_key(|job| {
-            (job.state != JobState::Quarantined, !job.has_failed(), job.rank(), job.next.is_none(), job.next)
-        });
+        found.sort_by_key(|job| job.precedence());
         found
     }
 

@@ -54,6 +54,21 @@ impl DaemonStatus {
     }
 }
 
+/// The daemon that works on the record, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DaemonRow {
+    /// Its number in the operating system.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// Since when it runs.
+    pub since: Timestamp,
+    /// What became of the files that were last read; not known unless the daemon was asked.
+    pub reload: Option<ReloadStatus>,
+    /// Whether all is as it should be; likewise.
+    pub health: Option<Health>,
+}
+
 /// A job that should have begun by now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overdue {

@@ -135,4 +135,15 @@ impl JobStatus {
             _ => 2,
         }
     }
+    /// Whether a person should see to it, or has overridden it.
+    #[must_use]
+    pub fn is_pressing(&self) -> bool {
+        self.rank() < 2 || self.has_failed()
+    }
+
+    /// Where it comes if not all jobs can be shown at once: what needs a person, then what is due next.
+    #[must_use]
+    pub fn precedence(&self) -> impl Ord + use<> {
+        (self.state != JobState::Quarantined, !self.has_failed(), self.rank(), self.next.is_none(), self.next)
+    }
 }

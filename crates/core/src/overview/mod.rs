@@ -12,7 +12,7 @@ mod recent;
 
 pub use account::{AccountStatus, LastSeen, Vitals};
 pub use call::Call;
-pub use daemon::{DaemonStatus, Health, Overdue, ReloadStatus};
+pub use daemon::{DaemonRow, DaemonStatus, Health, Overdue, ReloadStatus};
 pub use debt::{DebtRow, StandingDebt};
 pub use job::{JobState, JobStatus, LastRun, Stand};
 pub use recent::Recent;
