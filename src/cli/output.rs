@@ -4,9 +4,13 @@ use std::io::{IsTerminal as _, Write};
 
 use calloff_core::diagnostic::Diagnostic;
 use serde::Serialize;
+use terminal_size::{Height, Width};
 
 use crate::error::{Error, chain};
 use crate::render;
+
+/// Columns and lines of a terminal that does not say.
+const USUAL: (u16, u16) = (80, 24);
 
 /// Standard output, with colours only on a terminal that wants them.
 pub(super) struct Output {
@@ -26,10 +30,15 @@ impl Output {
 
     /// How wide a table may be; as wide as it likes where nobody reads along.
     pub(super) fn width(&self) -> Option<u16> {
-        if !self.terminal {
-            return None;
-        }
-        terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| width)
+        self.size().map(|(width, _)| width)
+    }
+
+    /// How many columns and lines the terminal has, if there is one.
+    pub(super) fn size(&self) -> Option<(u16, u16)> {
+        // Some do not say, as one whose size was never set.
+        self.terminal.then(|| {
+            terminal_size::terminal_size().map_or(USUAL, |(Width(width), Height(height))| (width, height))
+        })
     }
 
     /// Writes text; styles in it are dropped where they are not wanted.

@@ -14,7 +14,7 @@ pub(super) async fn reload(
     args: &ReloadArgs,
     mut output: Output,
 ) -> Result<ExitCode, Error> {
-    let form = Form { json: args.form.json, width: output.width() };
+    let form = Form { json: args.form.json, width: output.width(), ..Form::default() };
     let request = Request::Reload { allow_empty: args.allow_empty, form };
     asking::print(&asking::demand(config, &request).await?, &mut output)
 }

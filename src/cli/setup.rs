@@ -178,8 +178,16 @@ pub(super) fn configuration(config: Option<&Path>) -> Result<Configuration, Erro
 pub(super) fn configuration_as_far_as_valid(
     config: Option<&Path>,
 ) -> Result<(Configuration, LeftOut, Option<Error>), Error> {
+    as_far_as_valid(config, output::diagnostics)
+}
+
+/// The same for whoever does something else with the diagnostics.
+pub(super) fn as_far_as_valid(
+    config: Option<&Path>,
+    say: fn(&[Diagnostic]),
+) -> Result<(Configuration, LeftOut, Option<Error>), Error> {
     let Loaded { base, settings, jobs, wrong, others, diagnostics, .. } = files::load(&find(config)?, None);
-    output::diagnostics(&diagnostics);
+    say(&diagnostics);
     let Some(settings) = settings else { return Err(wrong_files(&diagnostics)) };
     let left_out = daemon::left_out(wrong, &others);
     let problem = diagnostics.iter().any(Diagnostic::is_error).then(|| wrong_files(&diagnostics));

@@ -7,38 +7,27 @@ use std::sync::Arc;
 
 use calloff_core::agenda;
 use calloff_core::config::{Job, Settings};
+use calloff_core::diagnostic::Diagnostic;
 use calloff_core::ids::JobName;
-use calloff_core::overview::{DebtRow, Health, JobStatus, ReloadStatus};
+use calloff_core::overview::{DaemonRow, DebtRow, Health, JobStatus, ReloadStatus};
 use calloff_core::reload::LeftOut;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args::StatusArgs;
-use super::output::Output;
+use super::output::{self, Output};
 use super::{asking, restore, setup};
 use crate::clock::{Clock as _, SystemClock};
 use crate::control::{Form, Request};
 use crate::daemon::Record;
 use crate::error::Error;
-use crate::report;
+use crate::report::{self, Extent, Standing};
 use crate::store::{Process, Store};
 
 /// The object that comes last.
 #[derive(Debug, Serialize)]
 struct Closing {
-    daemon: Option<Daemon>,
-}
-
-/// The daemon that works on the same record, if one does.
-#[derive(Debug, Serialize)]
-struct Daemon {
-    pid: u32,
-    version: String,
-    since: Timestamp,
-    /// Not known unless the daemon was asked.
-    reload: Option<ReloadStatus>,
-    /// Not known unless the daemon was asked.
-    health: Option<Health>,
+    daemon: Option<DaemonRow>,
 }
 
 /// What a status is about.
@@ -61,12 +50,27 @@ pub(super) async fn status(
     args: &StatusArgs,
     mut output: Output,
 ) -> Result<ExitCode, Error> {
-    let form = Form { json: args.form.json, width: output.width() };
+    let form = Form { json: args.form.json, width: output.width(), lines: None, all: args.all };
     if let Some(answer) = asking::ask(config, &Request::Status { form }).await? {
         return asking::print(&answer, &mut output);
     }
-    // What is owed is shown even if a job file is broken.
-    let (configuration, left_out, broken) = setup::configuration_as_far_as_valid(config)?;
+    let (text, broken) = without_daemon(config, form, output::diagnostics).await?;
+    output.text(&text)?;
+    broken.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+/// The status where there is no daemon to ask, and the error that job files are broken if they are. What is owed is
+/// shown nevertheless.
+///
+/// # Errors
+///
+/// If anything in `calloff.toml` is wrong, or the record can't be read.
+pub(super) async fn without_daemon(
+    config: Option<&Path>,
+    form: Form,
+    say: fn(&[Diagnostic]),
+) -> Result<(String, Option<Error>), Error> {
+    let (configuration, left_out, broken) = setup::as_far_as_valid(config, say)?;
     let store = configuration.open_existing()?;
     let subject = Subject {
         settings: &configuration.settings,
@@ -77,8 +81,7 @@ pub(super) async fn status(
         told: None,
         reload: None,
     };
-    output.text(&describe(&subject, form, SystemClock.now()).await?)?;
-    broken.map_or(Ok(ExitCode::SUCCESS), Err)
+    Ok((describe(&subject, form, SystemClock.now()).await?, broken))
 }
 
 /// The status as text that ends with a line break: lines of JSON, or for people.
@@ -102,24 +105,27 @@ pub(super) async fn describe(subject: &Subject<'_>, form: Form, now: Timestamp) 
     // What needs a person first.
     rows.sort_by_key(JobStatus::rank);
     let daemon = subject.daemon.as_ref().map(|process| daemon(process, subject));
-    let mut text = String::new();
-    if form.json {
-        for row in &rows {
-            json_line(&mut text, row)?;
-        }
-        for debt in &owed {
-            json_line(&mut text, &DebtRow::new(debt, now))?;
-        }
-        json_line(&mut text, &Closing { daemon })?;
-    } else {
-        // What is owed comes first, so that nobody forgets it.
-        text.push_str(&report::owed(&owed, now, form.width));
-        if !owed.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(&table(&rows, daemon.as_ref(), now, form.width));
+    if !form.json {
+        let standing = Standing { jobs: &rows, debts: &owed, daemon: daemon.as_ref(), now };
+        return Ok(report::status(&standing, extent(form), form.width));
     }
+    let mut text = String::new();
+    for row in &rows {
+        json_line(&mut text, row)?;
+    }
+    for debt in &owed {
+        json_line(&mut text, &DebtRow::new(debt, now))?;
+    }
+    json_line(&mut text, &Closing { daemon })?;
     Ok(text)
+}
+
+fn extent(form: Form) -> Extent {
+    match (form.lines, form.all) {
+        (Some(lines), _) => Extent::Lines(usize::from(lines)),
+        (None, true) => Extent::All,
+        (None, false) => Extent::Brief,
+    }
 }
 
 fn json_line(text: &mut String, value: &impl Serialize) -> Result<(), Error> {
@@ -128,53 +134,12 @@ fn json_line(text: &mut String, value: &impl Serialize) -> Result<(), Error> {
     Ok(())
 }
 
-fn daemon(process: &Process, subject: &Subject<'_>) -> Daemon {
-    Daemon {
+fn daemon(process: &Process, subject: &Subject<'_>) -> DaemonRow {
+    DaemonRow {
         pid: process.pid,
         version: process.version.clone(),
         since: process.since,
         reload: subject.reload.clone(),
         health: subject.told.clone(),
-    }
-}
-
-fn table(rows: &[JobStatus], daemon: Option<&Daemon>, now: Timestamp, width: Option<u16>) -> String {
-    let mut table = report::table(["JOB", "ACCOUNT", "STATE", "NEXT", "", "LAST"], width);
-    for row in rows {
-        let last = row.last.map_or_else(
-            || "never ran".to_owned(),
-            |last| match last.occurrence {
-                Some(occurrence) => format!("{} ({})", last.state, report::seconds(occurrence)),
-                None => format!("{} ({})", last.state, last.trigger),
-            },
-        );
-        table.add_row([
-            row.job.clone(),
-            row.account.clone().unwrap_or_default(),
-            standing(row),
-            row.next.map_or_else(String::new, report::seconds),
-            row.next.map_or_else(String::new, |next| report::relative(next, now)),
-            last,
-        ]);
-    }
-    let Some(daemon) = daemon else {
-        return format!("{table}\n{}\n", report::styled(report::DIM, "daemon: not running"));
-    };
-    let running = format!("daemon: running, pid {}, since {}", daemon.pid, report::seconds(daemon.since));
-    let read = daemon.reload.as_ref();
-    let read = read.map(|reload| format!("files: {} {}", reload.verdict, report::seconds(reload.at)));
-    let plain = [running].into_iter().chain(read).map(|said| report::styled(report::DIM, said));
-    let reasons = daemon.health.iter().flat_map(Health::reasons);
-    let wrong = reasons.map(|reason| report::styled(report::WARNING, format_args!("degraded: {reason}")));
-    let lines: Vec<String> = [table.to_string()].into_iter().chain(plain).chain(wrong).collect();
-    lines.join("\n") + "\n"
-}
-
-fn standing(row: &JobStatus) -> String {
-    match (row.paused_until, row.held_until, &row.reason) {
-        (Some(until), _, Some(reason)) => format!("paused until {}: {reason}", report::seconds(until)),
-        (_, Some(closes), _) => format!("{}, held until {}", row.state, report::seconds(closes)),
-        (_, _, Some(reason)) => format!("{}: {reason}", row.state),
-        _ => row.state.to_string(),
     }
 }

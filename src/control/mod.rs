@@ -65,13 +65,19 @@ pub enum Request {
     },
 }
 
-/// How an answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How an answer is written. A command of an older version does not say all of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Form {
     /// For programs.
     pub json: bool,
     /// How many columns there are for people; as many as it likes if there are none to keep to.
     pub width: Option<u16>,
+    /// How many lines there are, if there are no more.
+    #[serde(default)]
+    pub lines: Option<u16>,
+    /// Whether people want all of it, however much it is.
+    #[serde(default)]
+    pub all: bool,
 }
 
 /// What a command prints, and how it ends.

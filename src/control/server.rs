@@ -179,7 +179,8 @@ mod tests {
     use super::super::{Form, ask};
     use super::*;
 
-    const STATUS: Request = Request::Status { form: Form { json: true, width: Some(80) } };
+    const STATUS: Request =
+        Request::Status { form: Form { json: true, width: Some(80), lines: None, all: false } };
     const CONFIG: &str = "/etc/calloff/calloff.toml";
 
     fn asked(config: &str) -> Asked {

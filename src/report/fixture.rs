@@ -74,3 +74,15 @@ pub(super) fn forecast<'a>(
     let players: Vec<Player<'_>> = jobs.iter().map(player).collect();
     foretell(&players, &facts(live), Standing::default(), ts(NOW), ts(until), most)
 }
+
+/// What is seen of a text: no styles, and no spaces at ends of lines.
+pub(super) fn shown(text: &str) -> String {
+    let text = anstream::adapter::strip_str(text).to_string();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// The same thing on terminals of several widths.
+pub(super) fn at_widths<const N: usize>(widths: [u16; N], text: impl Fn(Option<u16>) -> String) -> String {
+    let ruled = |width: u16| format!("{}\n{}\n", "─".repeat(usize::from(width)), text(Some(width)));
+    widths.map(ruled).concat()
+}

@@ -5,8 +5,8 @@ use calloff_core::overview::StandingDebt;
 use calloff_core::restore::{Debt, Payment};
 use jiff::Timestamp;
 
-use super::style::{BOLD, DIM, coloured, styled};
-use super::text::{hanging, line, most_columns};
+use super::style::{BOLD, DIM, WARNING, coloured, styled};
+use super::text::{hanging, line, most_columns, wrapped};
 use super::time::{relative, seconds};
 
 /// Debts that are owed, each with what can be done about it.
@@ -22,7 +22,9 @@ pub fn owed<'a>(
         let StandingDebt { debt, payment } = standing;
         let (id, before) = (debt.restore_id, &debt.pre_image);
         let headline = format!("owed: restore of {} in {}", before.rrule, debt.account);
-        line(&mut text, format_args!("{}", styled(coloured(AnsiColor::Yellow).bold(), headline)));
+        for part in wrapped(&headline, columns) {
+            line(&mut text, format_args!("{}", styled(WARNING, part)));
+        }
         let requester =
             before.requester.as_deref().map_or_else(String::new, |who| format!(", requested by {who}"));
         let mut say = |label: &str, what: &str| {

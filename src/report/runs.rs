@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use calloff_core::outcome::{Outcome, Standing};
 use calloff_core::run::{Run, Target, Trigger};
-use comfy_table::Cell;
 
 use super::style::{BOLD, DIM, style_of, style_of_state, styled};
-use super::table::table;
 use super::text::line;
-use super::time::seconds;
 
 /// Successful targets of one run that are listed one by one; of more, the rest is only counted.
 const LISTED: usize = 20;
@@ -97,74 +94,4 @@ fn answer(target: &Target) -> Option<String> {
         (Some(code), Some(message), _) => Some(format!("{code}: {message}")),
         (code, message, _) => code.clone().or_else(|| message.clone()),
     }
-}
-
-/// Runs as a table, one line each.
-#[must_use]
-pub fn history(runs: &[Run], width: Option<u16>) -> String {
-    let mut table = table(["BEGAN", "JOB", "ACCOUNT", "TRIGGER", "STATE", "TARGETS"], width);
-    for run in runs {
-        table.add_row([
-            Cell::new(run.started_at.or(run.occurrence).map_or_else(String::new, seconds)),
-            Cell::new(&run.job),
-            Cell::new(run.account.as_str()),
-            Cell::new(run.trigger),
-            Cell::new(styled(style_of_state(run.state), run.state)),
-            Cell::new(summary(run)),
-        ]);
-    }
-    format!("{table}\n")
-}
-
-/// Why nothing was sent for any of these targets, where that is all there is to say of them.
-fn unsent_because(targets: &[&Target]) -> String {
-    match targets {
-        [Target { reason: Some(reason), .. }, ..]
-            if targets
-                .iter()
-                .all(|target| target.attempts == 0 && target.reason.as_ref() == Some(reason)) =>
-        {
-            format!(": {reason}")
-        }
-        _ => String::new(),
-    }
-}
-
-/// What became of a run's targets, such as `2 cancelled, 1 too_late (INPROGRESS)`.
-fn summary(run: &Run) -> String {
-    if let Some(missed) = run.missed {
-        return format!("{missed} occurrence{} missed", if missed == 1 { "" } else { "s" });
-    }
-    let mut parts = vec![];
-    for &outcome in Outcome::ALL {
-        let of_it: Vec<&Target> =
-            run.targets.iter().filter(|target| target.outcome == Some(outcome)).collect();
-        let Some(first) = of_it.first() else { continue };
-        let mut part = format!("{} {}", of_it.len(), styled(style_of(Some(outcome)), outcome));
-        let tries = of_it.iter().map(|target| target.attempts).max().unwrap_or(0);
-        if tries > 1 {
-            write!(part, " after {tries} attempts").unwrap_or_default();
-        }
-        match (outcome, &first.code) {
-            (Outcome::Contradicted, _) => part.push_str(" (still shown)"),
-            (_, Some(code)) if outcome.standing() == Standing::Failure => {
-                write!(part, " ({code})").unwrap_or_default();
-            }
-            _ => part.push_str(&unsent_because(&of_it)),
-        }
-        let unverified =
-            of_it.iter().filter(|target| target.is_success() && target.verified == Some(false)).count();
-        if unverified > 0 {
-            let how_many = if unverified == of_it.len() { String::new() } else { format!("{unverified} ") };
-            write!(part, " ({how_many}not verified)").unwrap_or_default();
-        }
-        parts.push(part);
-    }
-    let pending = run.targets.iter().filter(|target| target.outcome.is_none()).count();
-    if pending > 0 {
-        parts.push(format!("{pending} under way"));
-    }
-    // What a look at a held window has found is why there is a run at all.
-    let drift = run.reason.iter().filter(|_| run.trigger == Trigger::Hold).cloned();
-    std::iter::once(parts.join(", ")).chain(drift).collect::<Vec<_>>().join("; ")
 }

@@ -33,13 +33,16 @@ pub(super) fn width(text: &str) -> usize {
 
 /// A text that takes exactly so many columns: cut with an ellipsis or filled up with spaces.
 pub(super) fn fitted(text: &str, columns: usize) -> String {
-    let mut fitted = if width(text) <= columns { text.to_owned() } else { cut(text, columns) };
+    let mut fitted = cut(text, columns);
     fitted.extend(std::iter::repeat_n(' ', columns.saturating_sub(width(&fitted))));
     fitted
 }
 
-/// The beginning of a text, with an ellipsis.
-fn cut(text: &str, columns: usize) -> String {
+/// A text, or the beginning of it with an ellipsis if it takes more columns.
+pub(super) fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
     let (head, _) = split(text, columns.saturating_sub(1));
     if columns == 0 { String::new() } else { format!("{head}…") }
 }
@@ -56,7 +59,8 @@ fn split(text: &str, columns: usize) -> (&str, &str) {
 
 /// A text in lines of at most so many columns, broken between words, and within them only if it must be. It may come
 /// from outside: what would steer the terminal is left out.
-pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+#[must_use]
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     // There are characters that take three.
     let columns = columns.max(4);
     let (mut lines, mut last) = (Vec::new(), String::new());

@@ -10,7 +10,21 @@ use super::{Form, duration, outcome};
 
 /// `calloff status`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+What is owed comes first, then the jobs: those that need a person, then those that are due next.
+On a terminal that is 50 of each kind; through a pipe and with --json it is all of them, one line
+each. Colours are for terminals that want them (NO_COLOR); each state has a shape of its own too:
+  ● armed   ‖ paused   ! quarantined   ◌ expired   ○ disabled
+  ✓ succeeded   ✗ failed   ? missed   – skipped   … running
+
+Examples:
+  calloff status
+  calloff status --all | grep eu/
+  calloff status --json | jq -r 'select(.state == \"paused\").job'")]
 pub struct StatusArgs {
+    /// Show all jobs, however many there are
+    #[arg(long)]
+    pub all: bool,
     /// How results are printed.
     #[command(flatten)]
     pub form: Form,
@@ -19,7 +33,8 @@ pub struct StatusArgs {
 /// `calloff history`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Shows the newest 50 runs, or all that match with --json.
+Shows the newest 50 runs, the newest last, or all that match with --json. On a terminal it says
+below a run that failed why it did and what to do next.
 
 Examples:
   calloff history
