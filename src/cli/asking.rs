@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::output::{Output, notice};
-use super::setup;
+use super::setup::{self, Configuration};
 use crate::control::{self, Answer, Asked, Request};
 use crate::error::{Error, chain};
 use crate::store::Store;
@@ -16,7 +16,20 @@ use crate::store::Store;
 ///
 /// If anything in `calloff.toml` is wrong; the diagnostics have then been printed. Or if a daemon does not answer.
 pub(super) async fn ask(config: Option<&Path>, request: &Request) -> Result<Option<Answer>, Error> {
-    let configuration = setup::settings_alone(config)?;
+    ask_of(&setup::settings_alone(config)?, config, request, &mut |text| notice(text)).await
+}
+
+/// The same of a configuration that is at hand; `note` hears where it could not be asked.
+///
+/// # Errors
+///
+/// If a daemon does not answer.
+pub(super) async fn ask_of(
+    configuration: &Configuration,
+    config: Option<&Path>,
+    request: &Request,
+    note: &mut impl FnMut(&str),
+) -> Result<Option<Answer>, Error> {
     let asked = Asked { config: control::name_of(&setup::find(config)?), ask: request.clone() };
     let daemon = Store::daemon_at(&configuration.record());
     let known = daemon.as_ref().and_then(|daemon| daemon.control.as_deref());
@@ -28,7 +41,7 @@ pub(super) async fn ask(config: Option<&Path>, request: &Request) -> Result<Opti
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
             Err(error) if error.kind() == ErrorKind::TimedOut => return Err(Error::Silent),
             Err(error) => {
-                notice(&format!("the daemon could not be asked at `{}`: {}", place.display(), chain(&error)));
+                note(&format!("the daemon could not be asked at `{}`: {}", place.display(), chain(&error)));
             }
         }
     }

@@ -26,11 +26,13 @@ mod restore;
 mod results;
 mod run;
 mod schema;
+mod screen;
 mod serving;
 mod setup;
 mod sim;
 mod status;
 mod trigger;
+mod watch;
 
 use std::process::ExitCode;
 use std::time::Duration;

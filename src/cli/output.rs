@@ -41,6 +41,11 @@ impl Output {
         })
     }
 
+    /// Whether colours are wanted.
+    pub(super) fn has_colours(&self) -> bool {
+        !matches!(self.stdout.current_choice(), anstream::ColorChoice::Never)
+    }
+
     /// Writes text; styles in it are dropped where they are not wanted.
     pub(super) fn text(&mut self, text: &str) -> Result<(), Error> {
         self.bytes(text.as_bytes())

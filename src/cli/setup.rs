@@ -166,7 +166,7 @@ pub(super) fn runtime() -> Result<Runtime, Error> {
 ///
 /// If anything in them is wrong; the diagnostics have then been printed.
 pub(super) fn configuration(config: Option<&Path>) -> Result<Configuration, Error> {
-    accept(files::load(&find(config)?, None))
+    accept(files::load(&find(config)?, None), output::diagnostics)
 }
 
 /// Loads `calloff.toml` and those jobs that are valid; of the others the diagnostics are printed, and the error is given
@@ -200,7 +200,12 @@ pub(super) fn as_far_as_valid(
 ///
 /// If anything in it is wrong; the diagnostics have then been printed.
 pub(super) fn settings_alone(config: Option<&Path>) -> Result<Configuration, Error> {
-    accept(files::load_settings(&find(config)?))
+    settings_saying(config, output::diagnostics)
+}
+
+/// The same for whoever does something else with the diagnostics.
+pub(super) fn settings_saying(config: Option<&Path>, say: fn(&[Diagnostic])) -> Result<Configuration, Error> {
+    accept(files::load_settings(&find(config)?), say)
 }
 
 /// What accounts need from outside: the network, the clock, and dice.
@@ -217,8 +222,8 @@ pub(super) fn find(config: Option<&Path>) -> Result<PathBuf, Error> {
     files::find_config(config).map_err(|error| Error::NoConfig(error.to_string()))
 }
 
-fn accept(loaded: Loaded) -> Result<Configuration, Error> {
-    output::diagnostics(&loaded.diagnostics);
+fn accept(loaded: Loaded, say: fn(&[Diagnostic])) -> Result<Configuration, Error> {
+    say(&loaded.diagnostics);
     let is_valid = loaded.is_valid();
     match loaded.settings {
         Some(settings) if is_valid => Ok(Configuration { settings, folder: loaded.base, jobs: loaded.jobs }),

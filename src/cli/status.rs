@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::args::StatusArgs;
 use super::output::{self, Output};
-use super::{asking, restore, setup};
+use super::{asking, restore, setup, watch};
 use crate::clock::{Clock as _, SystemClock};
 use crate::control::{Form, Request};
 use crate::daemon::Record;
@@ -50,6 +50,9 @@ pub(super) async fn status(
     args: &StatusArgs,
     mut output: Output,
 ) -> Result<ExitCode, Error> {
+    if args.watch {
+        return watch::watch(config, args.interval, &output).await;
+    }
     let form = Form { json: args.form.json, width: output.width(), lines: None, all: args.all };
     if let Some(answer) = asking::ask(config, &Request::Status { form }).await? {
         return asking::print(&answer, &mut output);

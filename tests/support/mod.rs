@@ -8,3 +8,4 @@ pub mod program;
 pub mod promtool;
 pub mod scraped;
 pub mod stage;
+pub mod terminal;

@@ -6,7 +6,7 @@ use calloff_core::ids::{JobName, RestoreId};
 use calloff_core::outcome::Outcome;
 use clap::{Args, Subcommand};
 
-use super::{Form, duration, outcome};
+use super::{Form, duration, interval, outcome};
 
 /// `calloff status`
 #[derive(Debug, Args)]
@@ -20,11 +20,19 @@ each. Colours are for terminals that want them (NO_COLOR); each state has a shap
 Examples:
   calloff status
   calloff status --all | grep eu/
+  calloff status --watch                  live, until Ctrl-C
+  calloff status --watch --interval 10s
   calloff status --json | jq -r 'select(.state == \"paused\").job'")]
 pub struct StatusArgs {
     /// Show all jobs, however many there are
-    #[arg(long)]
+    #[arg(long, conflicts_with = "watch")]
     pub all: bool,
+    /// Keep showing it on the terminal, as far as there is room, until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
+    /// How often it is looked again with --watch
+    #[arg(long, value_name = "DURATION", value_parser = interval, default_value = "2s", requires = "watch")]
+    pub interval: Duration,
     /// How results are printed.
     #[command(flatten)]
     pub form: Form,

@@ -126,6 +126,15 @@ fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 10m, 2h or 7d"))
 }
 
+fn interval(text: &str) -> Result<Duration, String> {
+    let least = Duration::from_millis(100);
+    duration(text).and_then(
+        |asked| {
+            if asked >= least { Ok(asked) } else { Err("it is 100ms at least".to_owned()) }
+        },
+    )
+}
+
 fn level(text: &str) -> Result<String, String> {
     logs::check_level(text).map(|()| text.to_owned())
 }
