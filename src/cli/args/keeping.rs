@@ -13,9 +13,7 @@ use super::{Form, duration, interval, outcome};
 #[command(after_help = "\
 What is owed comes first, then the jobs: those that need a person, then those that are due next.
 On a terminal that is 50 of each kind; through a pipe and with --json it is all of them, one line
-each. Colours are for terminals that want them (NO_COLOR); each state has a shape of its own too:
-  ● armed   ‖ paused   ! quarantined   ◌ expired   ○ disabled
-  ✓ succeeded   ✗ failed   ? missed   – skipped   … running
+each. Colours are for terminals that want them (NO_COLOR); each state has a shape there too.
 
 Examples:
   calloff status
