@@ -19,5 +19,5 @@ mod tests;
 
 pub use access::Access;
 pub use routes::router;
-pub use server::{BindError, Listening};
+pub use server::{BindError, Bounds, Listening};
 pub use source::{Source, Unread, Wanted};

@@ -11,17 +11,30 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// Connections that are served at once; others wait to be accepted.
-const MOST_CONNECTIONS: usize = 128;
+/// What clients may take of the daemon, so that none that hangs keeps its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Connections that are served at once; others wait to be accepted.
+    pub connections: usize,
+    /// How long a request may take to arrive, and a connection to stay without one.
+    pub header_within: Duration,
+    /// How long a connection takes new requests. An answer that is under way then has as long to be read as a request to
+    /// arrive.
+    pub connection_within: Duration,
+}
 
-/// How long a request may take to arrive, and a connection to stay without one.
-const HEADER_WITHIN: Duration = Duration::from_secs(30);
-
-/// How long a connection may last, so that none that hangs keeps its place.
-const CONNECTION_WITHIN: Duration = Duration::from_mins(10);
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: 128,
+            header_within: Duration::from_secs(30),
+            connection_within: Duration::from_mins(10),
+        }
+    }
+}
 
 /// How long a stop waits for answers under way.
 const GRACE: Duration = Duration::from_secs(1);
@@ -41,6 +54,7 @@ pub struct BindError {
 #[derive(Debug)]
 pub struct Listening {
     listener: TcpListener,
+    bounds: Bounds,
 }
 
 impl Listening {
@@ -51,9 +65,15 @@ impl Listening {
     /// If it can't: another program may be there, or the address not be this computer's.
     pub async fn bind(address: SocketAddr) -> Result<Self, BindError> {
         match TcpListener::bind(address).await {
-            Ok(listener) => Ok(Self { listener }),
+            Ok(listener) => Ok(Self { listener, bounds: Bounds::default() }),
             Err(source) => Err(BindError { address, source }),
         }
+    }
+
+    /// The same with other bounds.
+    #[must_use]
+    pub fn within(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
     }
 
     /// The address, with the port that was given if any was asked for.
@@ -67,13 +87,17 @@ impl Listening {
 
     /// Serves until it is stopped; answers under way get a moment to end.
     pub async fn serve(self, router: Router, stop: CancellationToken) {
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let bounds = self.bounds;
+        let places = Arc::new(Semaphore::new(bounds.connections));
         let mut connections = JoinSet::new();
         loop {
             let place = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(_) = connections.join_next() => continue,
+                Some(ended) = connections.join_next() => {
+                    told(&ended);
+                    continue;
+                }
                 Ok(place) = Arc::clone(&places).acquire_owned() => place,
             };
             let accepted = tokio::select! {
@@ -85,7 +109,7 @@ impl Listening {
                 Ok((stream, _)) => {
                     let (router, stop) = (router.clone(), stop.clone());
                     connections.spawn(async move {
-                        connection(stream, router, stop).await;
+                        connection(stream, router, bounds, stop).await;
                         drop(place);
                     });
                 }
@@ -97,13 +121,26 @@ impl Listening {
             }
         }
         drop(self.listener);
-        let ended = async { while connections.join_next().await.is_some() {} };
+        let ended = async {
+            while let Some(ended) = connections.join_next().await {
+                told(&ended);
+            }
+        };
         // What is left is cut off.
         let _ = tokio::time::timeout(GRACE, ended).await;
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+/// Says so if an answer ended in a defect: its client was given none.
+fn told(ended: &Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(event = "http.defect", %error, "an answer ended in a defect");
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, bounds: Bounds, stop: CancellationToken) {
     // Answers are written whole.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(event = "http.connection", %error, "TCP_NODELAY couldn't be set");
@@ -111,22 +148,25 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
     let service = TowerToHyperService::new(router);
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_WITHIN)
+        .header_read_timeout(bounds.header_within)
         .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(serving);
-    let mut is_stopping = false;
+    let over = tokio::time::timeout(bounds.connection_within, stop.cancelled());
+    tokio::pin!(serving, over);
+    let mut is_over = false;
     let ended = async {
         loop {
             tokio::select! {
                 ended = serving.as_mut() => return ended,
-                () = stop.cancelled(), if !is_stopping => {
-                    is_stopping = true;
+                _ = over.as_mut(), if !is_over => {
+                    // An answer under way is not cut off.
+                    is_over = true;
                     serving.as_mut().graceful_shutdown();
                 }
             }
         }
     };
-    if let Ok(Err(error)) = tokio::time::timeout(CONNECTION_WITHIN, ended).await {
+    let at_most = bounds.connection_within.saturating_add(bounds.header_within);
+    if let Ok(Err(error)) = tokio::time::timeout(at_most, ended).await {
         tracing::debug!(event = "http.connection", %error, "a connection ended early");
     }
 }
