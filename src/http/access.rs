@@ -12,6 +12,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::api::{self, Problem};
+
 /// What is sent with every answer. The page needs nothing but its own style, script and what it asks itself.
 const HEADERS: [(HeaderName, &str); 7] = [
     (
@@ -123,19 +125,30 @@ fn refusal(access: &Access, request: &Request) -> Option<Response> {
     // HTTP/1.1 has it in the header, whatever the target says; HTTP/1.0 may have none.
     let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
     if host.is_none_or(|host| !access.admits_host(host)) {
-        let said = "this host is not known by that name: call it by its address, or name it in `hosts` of `[http]`\n";
-        return Some((StatusCode::MISDIRECTED_REQUEST, said).into_response());
+        let said =
+            "this host is not known by that name: call it by its address, or name it in `hosts` of `[http]`";
+        return Some(refused(request, StatusCode::MISDIRECTED_REQUEST, said));
     }
     if !access.knows(headers) && !OPEN.contains(&request.uri().path()) {
         let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"calloff\", charset=\"UTF-8\"")];
-        let said = "a token is needed: `Authorization: Bearer TOKEN`, or as the password with any name\n";
-        return Some((StatusCode::UNAUTHORIZED, challenge, said).into_response());
+        let said = "a token is needed: `Authorization: Bearer TOKEN`, or as the password with any name";
+        return Some((challenge, refused(request, StatusCode::UNAUTHORIZED, said)).into_response());
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        let said = "nothing can be changed here: use the `calloff` commands\n";
-        return Some((StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], said).into_response());
+        let said = "nothing can be changed here: use the `calloff` commands";
+        let refused = refused(request, StatusCode::METHOD_NOT_ALLOWED, said);
+        return Some(([(header::ALLOW, "GET, HEAD")], refused).into_response());
     }
     None
+}
+
+/// What programs are told by the API they are told in its form.
+fn refused(request: &Request, status: StatusCode, said: &str) -> Response {
+    if api::has(request.uri().path()) {
+        Problem::new(status, said.to_owned()).into_response()
+    } else {
+        (status, format!("{said}\n")).into_response()
+    }
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub trait Source: Clone + Send + Sync + 'static {
     /// What has happened.
     fn history(&self, wanted: Wanted) -> impl Future<Output = Result<Vec<Run>, Unread>> + Send;
 
-    /// The calls of these runs, each target by target.
+    /// The calls of those of these runs that are on record, each target by target.
     fn calls(
         &self,
         runs: Vec<RunId>,

@@ -14,19 +14,23 @@ use super::{Store, StoreError, rows};
 const MOST_CALLS: u32 = 1000;
 
 impl Store {
-    /// The calls of these runs, each target by target.
+    /// The calls of those of these runs that are on record, each target by target.
     ///
     /// # Errors
     ///
     /// If the record can't be read.
     pub async fn calls(&self, runs: Vec<RunId>) -> Result<BTreeMap<RunId, Vec<Call>>, StoreError> {
         self.read(move |connection| {
+            let mut known = connection.prepare_cached("SELECT 1 FROM runs WHERE run_id = ?1")?;
             let mut statement = connection.prepare_cached(
                 "SELECT position, attempt, sent_at, took_ms, http_status, code, message
                  FROM attempts WHERE run_id = ?1 ORDER BY position, attempt LIMIT ?2",
             )?;
             let mut all = BTreeMap::new();
             for run in runs {
+                if !known.exists([run.to_string()])? {
+                    continue;
+                }
                 let rows = statement.query_map(params![run.to_string(), MOST_CALLS], |row| {
                     Ok(Call {
                         target: row.get(0)?,

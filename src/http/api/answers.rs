@@ -8,8 +8,6 @@ use calloff_core::timeline::Timeline;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::page::Slice;
-
 /// Several things.
 #[derive(Debug, Serialize)]
 pub(super) struct Items<T> {
@@ -25,18 +23,13 @@ impl<T> Items<T> {
 /// A page of many things.
 #[derive(Debug, Serialize)]
 pub(super) struct Page<T> {
-    items: Vec<T>,
-    page: usize,
-    pages: usize,
-    per_page: usize,
-    total: usize,
-}
-
-impl<T> Page<T> {
-    pub(super) fn of(items: Vec<T>, slice: Slice, per_page: usize) -> Self {
-        let Slice { page, pages, total, .. } = slice;
-        Self { items, page, pages, per_page, total }
-    }
+    pub(super) items: Vec<T>,
+    /// Which page, from 1.
+    pub(super) page: usize,
+    pub(super) pages: usize,
+    pub(super) per_page: usize,
+    /// How many things there are in all.
+    pub(super) total: usize,
 }
 
 /// How the daemon stands.
@@ -104,9 +97,6 @@ pub(super) struct Job<'a> {
     description: Option<&'a str>,
     backups: Vec<String>,
     window: Option<&'a str>,
-    /// Of one job only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<&'a str>,
 }
 
 impl<'a> Job<'a> {
@@ -124,13 +114,22 @@ impl<'a> Job<'a> {
                 .map(|file| file.backups.iter().map(ToString::to_string).collect())
                 .unwrap_or_default(),
             window: file.and_then(|file| file.when.window.as_ref()).map(|named| named.name.as_str()),
-            file: None,
         }
     }
+}
 
-    pub(super) fn in_full(status: &'a JobStatus, overview: &'a Overview) -> Self {
+/// A job with its file, if one of it is in force.
+#[derive(Debug, Serialize)]
+pub(super) struct JobInFull<'a> {
+    #[serde(flatten)]
+    job: Job<'a>,
+    file: Option<&'a str>,
+}
+
+impl<'a> JobInFull<'a> {
+    pub(super) fn of(status: &'a JobStatus, overview: &'a Overview) -> Self {
         let file = overview.file(&status.job).map(|file| &*file.text);
-        Self { file, ..Self::of(status, overview) }
+        Self { job: Job::of(status, overview), file }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What went wrong, as RFC 9457 has it.
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use super::super::source::Unread;
 
 /// An answer that is none.
 #[derive(Debug, Serialize)]
-pub(super) struct Problem {
+pub(in super::super) struct Problem {
     #[serde(serialize_with = "as_number")]
     status: StatusCode,
     title: &'static str,
@@ -17,7 +17,8 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, detail: String) -> Self {
+    /// An answer of this status, with what is wrong in one clause.
+    pub(in super::super) fn new(status: StatusCode, detail: String) -> Self {
         Self { status, title: status.canonical_reason().unwrap_or_default(), detail }
     }
 
@@ -30,6 +31,13 @@ impl Problem {
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
         Self::new(StatusCode::BAD_REQUEST, rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        // What can't be a name is the name of nothing.
+        Self::missing(&rejection.body_text())
     }
 }
 

@@ -6,6 +6,11 @@ use jiff::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+/// Nothing: there is nothing to choose from.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoQuestion {}
+
 /// Which jobs.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,7 +18,7 @@ pub(super) struct JobsQuestion {
     /// A part of a name, an account or a description.
     pub(super) q: Option<String>,
     pub(super) state: Option<StateWord>,
-    pub(super) account: Option<String>,
+    pub(super) account: Option<Name>,
     #[serde(default)]
     pub(super) page: Number<1, 1_000_000>,
     #[serde(default)]
@@ -24,7 +29,7 @@ pub(super) struct JobsQuestion {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HistoryQuestion {
-    pub(super) job: Option<String>,
+    pub(super) job: Option<Name>,
     pub(super) since: Option<Timestamp>,
     pub(super) outcome: Option<OutcomeWord>,
     #[serde(default)]
@@ -35,7 +40,18 @@ pub(super) struct HistoryQuestion {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TimelineQuestion {
-    pub(super) account: String,
+    pub(super) account: Name,
+}
+
+/// A name. None is empty: whoever asks for that has lost what they meant.
+#[derive(Debug)]
+pub(super) struct Name(pub(super) String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name.is_empty() { Err(D::Error::custom("write a name, or leave it out")) } else { Ok(Self(name)) }
+    }
 }
 
 /// A number from 1 to `MOST`.
