@@ -18,6 +18,7 @@ use calloff_core::run::RunState;
 use calloff_core::timeline;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::engine::Pulse;
@@ -132,6 +133,15 @@ impl Observer {
 
     /// How everything stands now, or stood a moment ago.
     pub async fn look(&self) -> Arc<Overview> {
+        // Whoever asks may go away meanwhile; what is seen is kept all the same.
+        let observer = self.clone();
+        match tokio::spawn(async move { observer.look_now().await }).await {
+            Ok(overview) => overview,
+            Err(error) => self.look_blindly(&error),
+        }
+    }
+
+    async fn look_now(&self) -> Arc<Overview> {
         let mut memory = self.shared.memory.lock().await;
         if let Some((_, overview)) = memory.latest.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return Arc::clone(overview);
@@ -150,12 +160,16 @@ impl Observer {
                 *memory = seen;
                 overview
             }
-            // It has panicked, which is a defect, or the program ends; what was seen is seen anew.
-            Err(error) => {
-                tracing::error!(event = "page.defect", %error, "what there is to show could not be reckoned");
-                Arc::new(Memory::default().reckon(&self.shared.report.borrow(), self.daemon(), now))
-            }
+            // What was seen is seen anew.
+            Err(error) => self.look_blindly(&error),
         }
+    }
+
+    /// What there is to show without what was seen, after a panic, which is a defect, or as the program ends.
+    fn look_blindly(&self, error: &JoinError) -> Arc<Overview> {
+        tracing::error!(event = "page.defect", %error, "what there is to show could not be reckoned");
+        let now = self.shared.clock.now();
+        Arc::new(Memory::default().reckon(&self.shared.report.borrow(), self.daemon(), now))
     }
 
     /// How the daemon stands.
