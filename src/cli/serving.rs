@@ -70,7 +70,13 @@ impl Source for Showing {
         let (overview, metrics) = (self.observer.look().await, self.metrics.clone());
         // Of very many jobs it takes a while.
         let encoded = tokio::task::spawn_blocking(move || metrics.encode(Scrape::from(&*overview), format));
-        (format.content_type(), encoded.await.unwrap_or_default())
+        let text = encoded.await.unwrap_or_else(|error| match error.try_into_panic() {
+            // No answer is better than one that leaves out everything.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The program ends.
+            Err(_) => String::new(),
+        });
+        (format.content_type(), text)
     }
 }
 
@@ -133,7 +139,7 @@ impl Serving {
                 }
                 // What is served meanwhile is what was in force before.
                 Err(why) => {
-                    self.say(&why);
+                    self.say(&why, served.is_some());
                     true
                 }
             };
@@ -141,6 +147,14 @@ impl Serving {
                 biased;
                 () = stop.cancelled() => break,
                 changed = self.report.changed() => if changed.is_err() { break },
+                error = defect(&mut served) => {
+                    tracing::error!(event = "http.defect", error, "what serves the status page has ended in a defect");
+                    self.say("what serves them has ended in a defect", false);
+                    served = None;
+                    if stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await.is_none() {
+                        break;
+                    }
+                }
                 () = tokio::time::sleep(AGAIN), if is_wanting => {}
             }
         }
@@ -156,8 +170,9 @@ impl Serving {
     ) -> Option<Served> {
         if let (Some(now), Some(wanted)) = (&served, &terms)
             && is_same(&now.terms, wanted)
-            && !now.task.is_finished()
         {
+            // A token that could not be read for a while may be the same as before.
+            self.showing.observer.note_trouble(PART, None);
             return served;
         }
         // The same place may be wanted again.
@@ -187,7 +202,7 @@ impl Serving {
         let listening = match Listening::bind(http.listen).await {
             Ok(listening) => listening,
             Err(error) => {
-                self.say(&chain(&error));
+                self.say(&chain(&error), false);
                 return None;
             }
         };
@@ -205,14 +220,15 @@ impl Serving {
         Some(Served { terms, end, task })
     }
 
-    /// Says that it is not served, once for each reason.
-    fn say(&self, why: &str) {
-        let trouble = format!("the status page and the metrics are not served: {why}");
+    /// Says that it is not served as it should be, once for each reason.
+    fn say(&self, why: &str, is_served: bool) {
+        let how = if is_served { "served as before" } else { "not served" };
+        let trouble = format!("the status page and the metrics are {how}: {why}");
         if self.showing.observer.note_trouble(PART, Some(&trouble)) {
             tracing::error!(
                 event = "http.unavailable",
                 why,
-                "the status page and the metrics are not served; trying again"
+                "the status page and the metrics are {how}; trying again"
             );
         }
     }
@@ -224,6 +240,17 @@ async fn end(served: Option<Served>) {
     end.cancel();
     if let Err(error) = task.await {
         tracing::error!(event = "http.defect", %error, "what serves the status page had ended in a defect");
+    }
+}
+
+/// Waits for what is served to end, which it does of itself in a defect only, and says in which.
+async fn defect(served: &mut Option<Served>) -> String {
+    match served {
+        Some(Served { task, .. }) => match task.await {
+            Ok(()) => "it has ended".to_owned(),
+            Err(error) => error.to_string(),
+        },
+        None => std::future::pending().await,
     }
 }
 
