@@ -9,7 +9,7 @@ use calloff_core::agenda::Pause;
 use calloff_core::outcome::Outcome;
 use calloff_core::run::{RunState, Trigger};
 use jiff::{SignedDuration, Timestamp};
-use support::stage::{Stage, start};
+use support::stage::{Stage, beat, start, within_the_hour};
 
 const ONE: &str = "backups = [\"1\"]\n[schedule]\nat = \"2030-01-01T00:00:00Z\"\n";
 
@@ -136,6 +136,29 @@ async fn nothing_starts_early_and_every_occurrence_runs_once() {
     assert_eq!(at.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [10, 20, 30, 40, 50, 60]);
     assert!(at.iter().all(|(_, late)| (0..=1000).contains(late)), "{at:?}");
     assert!(runs.iter().all(|run| run.trigger == Trigger::Schedule));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_hangs_is_overdue_once_its_next_occurrence_is_a_minute_late() {
+    let stage = Stage::new(&faults(r#"["hang"]"#), "timeout = \"3m\"\n");
+    let job = stage.job("stuck", "backups = [\"1\"]\nverify = false\n[schedule]\nevery = \"10s\"\n");
+    let engine = stage.engine(&[job]).await;
+    let mut pulse = engine.handle().pulse;
+    let (beating, beats) = beat();
+    let running = tokio::spawn(engine.run(beats));
+    let after = |seconds| start() + SignedDuration::from_secs(seconds);
+    // What was due after 10 s hangs for 3 minutes; what is due after 20 s waits for it.
+    for (seconds, overdue) in [(79, None), (82, Some(after(20))), (189, Some(after(20)))] {
+        let seen = pulse.wait_for(|pulse| pulse.at >= after(seconds)).await.expect("it beats").clone();
+        let since: Vec<_> = seen.overdue.iter().map(|overdue| overdue.since).collect();
+        assert_eq!(since, overdue.into_iter().collect::<Vec<_>>(), "after {seconds} s: {seen:?}");
+        assert!(seen.overdue.iter().all(|overdue| overdue.job.as_str() == "stuck"));
+    }
+    let seen = within_the_hour(pulse.wait_for(|pulse| pulse.overdue.is_empty())).await;
+    assert!(seen.expect("it beats").at < after(200), "it has come through");
+    stage.stop.cancel();
+    running.await.expect("it ends well");
+    beating.abort();
 }
 
 #[tokio::test(start_paused = true)]

@@ -55,6 +55,11 @@ impl Daemon {
         self.log.lock().unwrap().iter().filter(|line| line["event"] == event).cloned().collect()
     }
 
+    /// Everything that it logged.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
+    }
+
     /// What it printed that is no log line.
     pub fn plain(&self) -> String {
         self.plain.lock().unwrap().join("\n")

@@ -9,3 +9,4 @@ pub mod promtool;
 pub mod scraped;
 pub mod stage;
 pub mod terminal;
+pub mod web;

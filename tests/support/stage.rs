@@ -219,20 +219,24 @@ impl Stage {
         }
     }
 
-    /// Runs the daemon on these jobs for so long, then stops it.
-    pub async fn serve(&self, jobs: &[Arc<Job>], length: Duration) {
+    /// A loop over these jobs.
+    pub async fn engine(&self, jobs: &[Arc<Job>]) -> Engine {
         let now = self.clock.now();
         let agenda =
             daemon::agenda(&self.store, jobs, &LeftOut::default(), now, now).await.expect("the record works");
         let interrupted = self.store.take_over().await.expect("the record works");
+        Engine::new(self.runner_of(jobs), agenda, interrupted, self.settings.keep, self.settings.grace)
+    }
+
+    /// Runs the daemon on these jobs for so long, then stops it.
+    pub async fn serve(&self, jobs: &[Arc<Job>], length: Duration) {
+        let engine = self.engine(jobs).await;
         let (beating, beats) = beat();
         let stop = self.stop.clone();
         tokio::spawn(async move {
             tokio::time::sleep(length).await;
             stop.cancel();
         });
-        let engine =
-            Engine::new(self.runner_of(jobs), agenda, interrupted, self.settings.keep, self.settings.grace);
         engine.run(beats).await;
         beating.abort();
     }
