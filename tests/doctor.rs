@@ -47,6 +47,7 @@ fn where_all_is_well_there_is_a_line_for_each_check_and_nothing_is_changed_or_gi
         "permissions",
         "permissions",
         "credentials",
+        "http",
         "store",
         "daemon",
         "reachability",
@@ -73,7 +74,7 @@ fn where_all_is_well_there_is_a_line_for_each_check_and_nothing_is_changed_or_gi
     let done = place.run(&["doctor"]);
     assert_eq!(
         (done.code, done.stderr.as_str(), done.stdout.lines().count()),
-        (0, "", 10),
+        (0, "", 11),
         "{}",
         done.stdout
     );
@@ -107,6 +108,18 @@ type Harm = fn(&Place);
     place.set_account_key("client_secret", "{ file = \"secrets/acme\" }");
     place.write("secrets/acme", "canary");
     mode(place, "secrets/acme", 0o600);
+    mode(place, "secrets", 0o777);
+}, "permissions", 78, "chmod o-w secrets`")]
+#[case::http(|place: &Place| place.append("[http]\nlisten = \"127.0.0.1:0\"\ntoken = { env = \"NOT_SET\" }"), "http", 78, "`token` in `[http]`")]
+#[case::open_token(|place: &Place| {
+    place.append("[http]\nlisten = \"127.0.0.1:0\"\ntoken = { file = \"open\" }");
+    place.write("open", "canary");
+    mode(place, "open", 0o644);
+}, "http", 78, "chmod o= ")]
+#[case::token_folder(|place: &Place| {
+    place.append("[http]\nlisten = \"127.0.0.1:0\"\ntoken = { file = \"secrets/http\" }");
+    place.write("secrets/http", "canary");
+    mode(place, "secrets/http", 0o600);
     mode(place, "secrets", 0o777);
 }, "permissions", 78, "chmod o-w secrets`")]
 #[case::state(|place: &Place| {
@@ -179,7 +192,7 @@ fn without_a_valid_calloff_toml_the_rest_is_looked_at() {
         assert!(row(&done, "configuration")["hint"].as_str().unwrap().contains(hint), "{}", done.stdout);
         assert_eq!(row(&done, "time_zones")["result"], "ok", "{}", done.stdout);
         // Without accounts no host is asked, and so none shows its time.
-        for check in ["clock", "credentials", "store", "daemon", "reachability"] {
+        for check in ["clock", "credentials", "http", "store", "daemon", "reachability"] {
             assert_eq!(row(&done, check)["result"], "warn", "{}", done.stdout);
         }
     }
@@ -213,6 +226,28 @@ fn what_may_be_right_is_a_warning() {
     assert_eq!((done.code, &credentials["result"]), (78, &json!("failed")), "{}", done.stdout);
     let hint = credentials["hint"].as_str().unwrap();
     assert!(hint.contains("/etc/calloff/credentials/acme") && hint.contains("restart the service"), "{hint}");
+}
+
+#[test]
+fn where_the_status_page_is_and_who_may_see_it_is_told() {
+    let place = place();
+    let told = |place: &Place| {
+        let done = place.run(&["doctor", "--json"]);
+        let found = row(&done, "http");
+        (done.code, found["subject"].clone(), found["detail"].as_str().unwrap().to_owned())
+    };
+    let (code, subject, detail) = told(&place);
+    assert_eq!((code, subject), (0, Value::Null));
+    assert!(detail.contains("is off"), "{detail}");
+    place.append("[http]\nlisten = \"127.0.0.1:9817\"");
+    let (code, subject, detail) = told(&place);
+    assert_eq!((code, subject), (0, json!("127.0.0.1:9817")));
+    assert!(detail.contains("no token"), "{detail}");
+    place.append("token = { file = \"secrets/http\" }");
+    place.write("secrets/http", "canary");
+    mode(&place, "secrets/http", 0o600);
+    let (code, _, detail) = told(&place);
+    assert!(code == 0 && detail.contains("which can be read"), "{detail}");
 }
 
 #[test]

@@ -67,6 +67,12 @@ refresh_token = {{ env = "ACME_TOKEN" }}
         self.write("calloff.toml", &lines.join("\n"));
     }
 
+    /// Adds to the end of `calloff.toml`.
+    pub fn append(&self, more: &str) {
+        let text = std::fs::read_to_string(self.path("calloff.toml")).unwrap();
+        self.write("calloff.toml", &format!("{text}\n{more}\n"));
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

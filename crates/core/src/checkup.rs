@@ -21,6 +21,8 @@ words! {
         Permissions = "permissions",
         /// An account's secrets.
         Credentials = "credentials",
+        /// Where the status page is served, and the token that it takes.
+        Http = "http",
         /// The record.
         Store = "store",
         /// The daemon.
@@ -46,7 +48,12 @@ impl Check {
     /// The exit code if it failed: what a person mends in files and on the machine is 78, what does not answer is 69.
     fn exit_code(self) -> u8 {
         match self {
-            Self::Configuration | Self::Clock | Self::TimeZones | Self::Permissions | Self::Credentials => 78,
+            Self::Configuration
+            | Self::Clock
+            | Self::TimeZones
+            | Self::Permissions
+            | Self::Credentials
+            | Self::Http => 78,
             Self::Store | Self::Daemon | Self::Reachability => 69,
         }
     }

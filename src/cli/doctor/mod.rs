@@ -50,6 +50,7 @@ pub(super) async fn doctor(
             let configuration =
                 Configuration { settings: settings.clone(), folder: loaded.base.clone(), jobs };
             findings.extend(own::credentials(&configuration));
+            findings.push(own::http(&configuration));
             findings.push(machine::state_folder(&configuration));
             findings.push(machine::record(&configuration).await);
             findings.push(machine::daemon(&configuration));
@@ -70,7 +71,7 @@ fn accounts(loaded: &Loaded) -> Vec<&calloff_core::config::Account> {
 /// What can't be looked at without a valid `calloff.toml`.
 fn untold() -> impl Iterator<Item = Finding> {
     let hint = "mend calloff.toml first";
-    [Check::Credentials, Check::Store, Check::Daemon, Check::Reachability]
+    [Check::Credentials, Check::Http, Check::Store, Check::Daemon, Check::Reachability]
         .into_iter()
         .map(move |check| Finding::warn(check, "can't be told without a valid calloff.toml", hint))
 }

@@ -72,7 +72,9 @@ fn decisive(path: &Path, loaded: &Loaded) -> BTreeSet<PathBuf> {
 
     let accounts = loaded.settings.iter().flat_map(|settings| settings.accounts.values());
     let references = accounts.flat_map(|account| [&account.client_secret, &account.refresh_token]);
+    let token = loaded.settings.iter().filter_map(|settings| settings.http.as_ref()?.token.as_ref());
     let secrets: Vec<PathBuf> = references
+        .chain(token)
         .filter_map(|place| match place {
             SecretRef::File(file) => Some(base.join(file)),
             SecretRef::Env(_) | SecretRef::Credential(_) => None,
@@ -101,45 +103,66 @@ pub(super) fn credentials(configuration: &Configuration) -> Vec<Finding> {
 }
 
 fn secrets(account: &Account, base: &Path) -> Finding {
-    let mut found = Finding::ok(Check::Credentials, "both secrets can be read");
-    for (key, place) in [("client_secret", &account.client_secret), ("refresh_token", &account.refresh_token)]
-    {
-        let Err(error) = files::read_secret(place, base) else { continue };
-        found = match (&error, place, key) {
-            (SecretError::NoCredentials(name), ..) => Finding::warn(
-                Check::Credentials,
-                format!("whether the credential `{name}` is there can't be told here"),
-                "systemd hands credentials to the service alone: as root, run `calloffctl doctor`, which is in the package",
-            ),
-            (SecretError::Read { .. }, SecretRef::Credential(name), _) => Finding::failed(
-                Check::Credentials,
-                chain(&error),
-                format!(
-                    "put it into /etc/calloff/credentials/{name}, if the packaged unit runs Calloff; else see \
-                     `LoadCredential=` of yours; then restart the service"
-                ),
-            ),
-            (SecretError::Read { .. }, SecretRef::File(_), "refresh_token") => Finding::failed(
+    let places = [("client_secret", &account.client_secret), ("refresh_token", &account.refresh_token)];
+    let wrong = places.into_iter().find_map(|(key, place)| {
+        let error = files::read_secret(place, base).err()?;
+        Some(match (&error, place) {
+            (SecretError::Read { .. }, SecretRef::File(_)) if key == "refresh_token" => Finding::failed(
                 Check::Credentials,
                 chain(&error),
                 format!("`calloff auth exchange -a {}` makes one", account.name),
             ),
-            (SecretError::Open { path }, ..) => {
-                let path = path.display();
-                let detail = format!("`{path}` holds a secret and is open to everybody");
-                Finding::failed(Check::Credentials, detail, format!("run `chmod o= {path}`"))
-            }
-            _ => {
-                let hint = format!(
-                    "see `{key}` of the account in calloff.toml, and run this as Calloff's user: `calloffctl doctor` \
-                     does, where it came as a package"
-                );
-                Finding::failed(Check::Credentials, chain(&error), hint)
-            }
-        };
-        break;
-    }
+            _ => unreadable(Check::Credentials, &error, place, &format!("`{key}` of the account")),
+        })
+    });
+    let found = wrong.unwrap_or_else(|| Finding::ok(Check::Credentials, "both secrets can be read"));
     found.of(account.name.to_string())
+}
+
+/// Where the status page is served, and whether its token can be read. It is forgotten at once.
+pub(super) fn http(configuration: &Configuration) -> Finding {
+    let Some(http) = &configuration.settings.http else {
+        return Finding::ok(Check::Http, "the status page is off; `[http]` switches it on");
+    };
+    let found = match &http.token {
+        None => Finding::ok(Check::Http, "the status page needs no token, and is for this computer alone"),
+        Some(place) => match files::read_secret(place, &configuration.folder) {
+            Ok(_) => Finding::ok(Check::Http, "the status page needs a token, which can be read"),
+            Err(error) => unreadable(Check::Http, &error, place, "`token` in `[http]`"),
+        },
+    };
+    found.of(http.listen.to_string())
+}
+
+/// A secret that can't be read: that of `key`.
+fn unreadable(check: Check, error: &SecretError, place: &SecretRef, key: &str) -> Finding {
+    match (error, place) {
+        (SecretError::NoCredentials(name), _) => Finding::warn(
+            check,
+            format!("whether the credential `{name}` is there can't be told here"),
+            "systemd hands credentials to the service alone: as root, run `calloffctl doctor`, which is in the package",
+        ),
+        (SecretError::Read { .. }, SecretRef::Credential(name)) => Finding::failed(
+            check,
+            chain(error),
+            format!(
+                "put it into /etc/calloff/credentials/{name}, if the packaged unit runs Calloff; else see \
+                 `LoadCredential=` of yours; then restart the service"
+            ),
+        ),
+        (SecretError::Open { path }, _) => {
+            let path = path.display();
+            let detail = format!("`{path}` holds a secret and is open to everybody");
+            Finding::failed(check, detail, format!("run `chmod o= {path}`"))
+        }
+        _ => {
+            let hint = format!(
+                "see {key} in calloff.toml, and run this as Calloff's user: `calloffctl doctor` does, where it came as \
+                 a package"
+            );
+            Finding::failed(check, chain(error), hint)
+        }
+    }
 }
 
 fn many(count: usize, what: &str) -> String {
