@@ -166,3 +166,23 @@ fn it_has_the_paths_of_the_router_and_no_other() {
     let description = Description::read();
     assert_eq!(description.paths().into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), wanted);
 }
+
+#[test]
+fn the_document_for_administrators_names_every_path_and_what_it_takes() {
+    let document = include_str!("../../docs/http.md");
+    let description = Description::read();
+    for path in description.paths() {
+        let row = document.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{path}`")));
+        let row = row.unwrap_or_else(|| panic!("{path} is not named"));
+        for parameter in description.operation(path)["parameters"].as_array().into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap();
+            assert!(row.contains(name), "{path} {name}");
+        }
+    }
+    // What is shown of an answer is as it is described.
+    let (_, shown) = document.split_once("per_page=2'\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let shown: Value = serde_json::from_str(shown).unwrap();
+    let jobs = json!({ "$ref": "#/components/schemas/Jobs" });
+    assert_eq!(description.validate(&jobs, &shown), Ok(()));
+}
