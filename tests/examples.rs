@@ -4,10 +4,13 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use support::daemon::Daemon;
 use support::program::{Done, Place};
+use support::web;
 use yaml_rust2::{Yaml, YamlLoader};
 
 fn example(name: &str) -> PathBuf {
@@ -90,6 +93,65 @@ fn the_pod_mounts_what_there_is_and_may_do_nothing_else() {
     assert_eq!(rights["readOnlyRootFilesystem"].as_bool(), Some(true));
     assert_eq!(rights["allowPrivilegeEscalation"].as_bool(), Some(false));
     assert_eq!(strings(&rights["capabilities"]["drop"]), ["ALL"]);
+}
+
+#[test]
+fn the_daemon_is_the_same_pod_with_probes_that_it_answers() {
+    let config = yaml("kubernetes/config.yaml");
+    let [claim, cron] = yaml("kubernetes/cronjob.yaml").try_into().unwrap();
+    let [own_claim, deployment] = yaml("kubernetes/deployment.yaml").try_into().unwrap();
+    assert_eq!(own_claim, claim);
+    let (spec, once) = (&deployment["spec"], &cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]);
+    assert_eq!((spec["replicas"].as_i64(), spec["strategy"]["type"].as_str()), (Some(1), Some("Recreate")));
+    assert_eq!(spec["selector"]["matchLabels"], spec["template"]["metadata"]["labels"]);
+    let pod = &spec["template"]["spec"];
+    for key in ["automountServiceAccountToken", "terminationGracePeriodSeconds", "securityContext", "volumes"]
+    {
+        assert!(!pod[key].is_badvalue(), "{key}");
+        assert_eq!(pod[key], once[key], "{key}");
+    }
+    let (container, other) = (&pod["containers"][0], &once["containers"][0]);
+    for key in ["image", "env", "securityContext", "resources", "volumeMounts"] {
+        assert!(!container[key].is_badvalue(), "{key}");
+        assert_eq!(container[key], other[key], "{key}");
+    }
+    assert_eq!(strings(&container["args"]), ["--config", "/etc/calloff/calloff.toml", "run"]);
+
+    let settings = string(&config[0]["data"]["calloff.toml"]);
+    let port = container["ports"][0]["containerPort"].as_i64().unwrap();
+    assert!(settings.contains(&format!("listen = \"0.0.0.0:{port}\"")), "{settings}");
+    for (probe, path) in [("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")] {
+        let asked = &container[probe]["httpGet"];
+        assert_eq!(asked["path"].as_str(), Some(path));
+        assert_eq!(asked["port"].as_str(), container["ports"][0]["name"].as_str());
+    }
+    // Each credential is one that the README puts there.
+    let readme = std::fs::read_to_string(example("kubernetes/README.md")).unwrap();
+    let credentials = settings.split("{ credential = \"").skip(1).filter_map(|rest| rest.split('"').next());
+    for credential in credentials {
+        assert!(readme.contains(&format!("--from-file={credential}")), "{credential}");
+    }
+}
+
+#[test]
+fn what_the_daemon_of_the_pod_listens_for_are_its_probes() {
+    let settings = yaml("kubernetes/config.yaml");
+    let settings = string(&settings[0]["data"]["calloff.toml"]);
+    let http = settings.split("[http]").nth(1).unwrap().split("\n[").next().unwrap();
+    let http = http.replace("0.0.0.0:9817", "0.0.0.0:0");
+    let job = "backups = [\"current\"]\n[schedule]\nevery = \"10m\"\n";
+    let place = Place::new("[accounts.acme]\n", "", &[("often", job)]);
+    place.append(&format!("[http] {http}"));
+    place.write("credentials/http-token", "canary");
+    std::fs::set_permissions(place.path("credentials/http-token"), PermissionsExt::from_mode(0o600)).unwrap();
+    let credentials = place.path("credentials");
+    let environment = [("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())];
+    let daemon = Daemon::start_with(&place, &["run"], &environment);
+    let listening = daemon.wait_for(&place, "http.listening", 1);
+    assert_eq!(listening["needs_token"], true);
+    let address = listening["address"].as_str().unwrap().replace("0.0.0.0", "127.0.0.1");
+    let statuses = ["/healthz", "/readyz", "/metrics"].map(|path| web::get(&address, path).status);
+    assert_eq!(statuses, [200, 200, 401]);
 }
 
 #[test]
