@@ -17,7 +17,7 @@ each. Colours are for terminals that want them (NO_COLOR); each state has a shap
 
 Examples:
   calloff status
-  calloff status --all | grep eu/
+  calloff status --all
   calloff status --watch                  live, until Ctrl-C
   calloff status --watch --interval 10s
   calloff status --json | jq -r 'select(.state == \"paused\").job'")]
