@@ -110,10 +110,8 @@ impl Serving {
         let (over, end) = oneshot::channel();
         let serving = move || {
             // What reads and reckons aside is bounded, too.
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .max_blocking_threads(2)
-                .enable_all()
-                .build()?;
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().max_blocking_threads(2).enable_all().build()?;
             runtime.block_on(self.run(stop));
             // Who waits may have gone.
             let _ = over.send(());
