@@ -20,6 +20,7 @@ pub mod ids;
 mod instant;
 pub mod lint;
 pub mod live;
+pub mod notify;
 pub mod outcome;
 pub mod overview;
 pub mod place;
