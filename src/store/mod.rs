@@ -11,6 +11,8 @@ mod failpoint;
 mod history;
 mod holds;
 mod live;
+mod notices;
+mod outbox;
 mod owner;
 mod pauses;
 mod recovery;
@@ -33,6 +35,8 @@ use tokio::sync::watch;
 pub use examine::{ExamineError, Examined, examine};
 pub use history::Filter;
 pub use live::Seen;
+pub use notices::{Telling, Told};
+pub use outbox::{Deliverer, Outgoing};
 pub use owner::{Process, Role};
 pub use recovery::{Interrupted, Kept, Rebased, RunDebt};
 pub use restores::{ForPayment, Owed, Payable, Settlement, Successor};
@@ -193,6 +197,12 @@ impl Store {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.shared.writer.health()
+    }
+
+    /// Counts what this process has written. Each change is seen by every receiver, or the last of several.
+    #[must_use]
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.shared.writer.commits()
     }
 
     /// Waits until writes don't get through; for ever if they always do.

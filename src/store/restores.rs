@@ -101,12 +101,7 @@ impl Store {
     }
 
     async fn debts_where(&self, which: &'static str) -> Result<Vec<Debt>, StoreError> {
-        self.read(move |connection| {
-            let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM restores {which}"))?;
-            let debts = statement.query_map([], debt)?;
-            debts.map(|debt| with_others(connection, debt?)).collect()
-        })
-        .await
+        self.read(move |connection| list(connection, which)).await
     }
 
     /// Which backup each one has become that was put back after so many others, in the order of payment.
@@ -283,6 +278,13 @@ impl Store {
         };
         self.shared.writer.write(write).await.map(drop)
     }
+}
+
+/// The debts that match.
+pub(super) fn list(connection: &Connection, which: &str) -> rusqlite::Result<Vec<Debt>> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM restores {which}"))?;
+    let debts = statement.query_map([], debt)?;
+    debts.map(|debt| with_others(connection, debt?)).collect()
 }
 
 /// Makes a run's debt, or has it add to the one that the account has.

@@ -396,8 +396,9 @@ fn insert_run(tx: &Transaction<'_>, run: &NewRun, now: Timestamp, owner: &str) -
 fn insert_missed(tx: &Transaction<'_>, job: &str, missed: &Missed, now: Timestamp) -> rusqlite::Result<()> {
     let run_id = missed.run_id.to_string();
     let inserted = tx.execute(
-        "INSERT INTO runs (run_id, job, account, trigger, occurrence, state, recorded_at, finished_at, missed, pending)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, 0)
+        "INSERT INTO runs (run_id, job, account, trigger, occurrence, state, recorded_at, finished_at, missed, pending,
+                           untold)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, 0, 1)
          ON CONFLICT (job, occurrence) DO NOTHING",
         params![
             run_id,
@@ -495,7 +496,7 @@ fn end_run(tx: &Transaction<'_>, run: RunId, now: Timestamp) -> rusqlite::Result
     let targets = super::rows::targets(tx, run)?;
     let state = RunState::of(targets.iter().filter_map(|target| target.outcome));
     tx.execute(
-        "UPDATE runs SET state = ?2, finished_at = ?3, owner = NULL,
+        "UPDATE runs SET state = ?2, finished_at = ?3, owner = NULL, untold = 1,
                          missed = CASE WHEN ?4 THEN coalesce(missed, 1) ELSE missed END,
                          started_at = CASE WHEN ?4 THEN NULL ELSE started_at END
          WHERE run_id = ?1",

@@ -162,6 +162,30 @@ const MIGRATIONS: &[&str] = &[
         act_after      INTEGER
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    -- Whether nobody has thought yet of whom to tell that the run has ended. What ended before there was this is told.
+    ALTER TABLE runs ADD COLUMN untold INTEGER;
+    CREATE INDEX runs_untold ON runs (finished_at) WHERE untold = 1;
+
+    -- What sinks are to be told, in order, until they were.
+    CREATE TABLE notices (
+        notice         INTEGER PRIMARY KEY AUTOINCREMENT,
+        sink           TEXT NOT NULL,
+        cause          TEXT NOT NULL,
+        about          INTEGER,                 -- the notice of the trouble whose end this tells
+        body           TEXT NOT NULL,
+        made_at        INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX notices_by_sink ON notices (sink, notice);
+
+    -- Which sinks know of which trouble that is not over, or will when they get this notice.
+    CREATE TABLE told (
+        cause          TEXT NOT NULL,
+        sink           TEXT NOT NULL,
+        notice         INTEGER NOT NULL,
+        PRIMARY KEY (cause, sink)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Opens a connection, with the schema up to date.
@@ -240,7 +264,7 @@ mod tests {
         let path = folder.path().join("calloff.db");
         for _ in 0..2 {
             let connection = open(&path).unwrap();
-            assert_eq!(version(&connection).unwrap(), 4);
+            assert_eq!(version(&connection).unwrap(), 5);
         }
     }
 
@@ -261,13 +285,18 @@ mod tests {
             drop(old);
             let connection = open(&path).unwrap();
             let cursor: i64 = connection.query_row("SELECT cursor FROM jobs", [], |row| row.get(0)).unwrap();
-            assert_eq!((version(&connection).unwrap(), cursor), (4, 42));
+            assert_eq!((version(&connection).unwrap(), cursor), (5, 42));
             connection.execute("INSERT INTO pauses VALUES ('job', 1, 2, 'why')", []).unwrap();
             // A run of a version without conditions and read-backs is taken up as it was begun.
             let run: (bool, bool) = connection
                 .query_row("SELECT decided, verify FROM runs", [], |row| Ok((row.get(0)?, row.get(1)?)))
                 .unwrap();
             assert_eq!(run, (true, false), "from version {from}");
+            // And what ended before anybody was told is not told now.
+            let untold: i64 = connection
+                .query_row("SELECT count(*) FROM runs WHERE untold = 1", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(untold, 0, "from version {from}");
         }
     }
 

@@ -67,6 +67,7 @@ where
 pub(super) struct Writer {
     queue: Mutex<Option<mpsc::UnboundedSender<Box<dyn Write>>>>,
     health: watch::Receiver<Health>,
+    commits: watch::Receiver<u64>,
     task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -74,8 +75,9 @@ impl Writer {
     pub(super) fn start(connection: Connection) -> Self {
         let (queue, receiver) = mpsc::unbounded_channel();
         let (health_sender, health) = watch::channel(Health::Good);
-        let task = tokio::spawn(work(connection, receiver, health_sender));
-        Self { queue: Mutex::new(Some(queue)), health, task: tokio::sync::Mutex::new(Some(task)) }
+        let (commits_sender, commits) = watch::channel(0);
+        let task = tokio::spawn(work(connection, receiver, health_sender, commits_sender));
+        Self { queue: Mutex::new(Some(queue)), health, commits, task: tokio::sync::Mutex::new(Some(task)) }
     }
 
     /// Puts a write in line, at once, and gives what waits until it is durable. It stays in line if the caller does not
@@ -104,6 +106,11 @@ impl Writer {
         self.health.clone()
     }
 
+    /// Counts the groups that were committed.
+    pub(super) fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.clone()
+    }
+
     /// Ends the writer once all that is in line is durable.
     pub(super) async fn close(&self) {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -118,6 +125,7 @@ async fn work(
     connection: Connection,
     mut queue: mpsc::UnboundedReceiver<Box<dyn Write>>,
     health: watch::Sender<Health>,
+    commits: watch::Sender<u64>,
 ) {
     let connection = Arc::new(Mutex::new(connection));
     let mut group = Vec::new();
@@ -133,6 +141,8 @@ async fn work(
         tell(&health, trouble.as_ref());
         if trouble.is_some() {
             tokio::time::sleep(PAUSE).await;
+        } else {
+            commits.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 }

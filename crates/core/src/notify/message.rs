@@ -8,7 +8,7 @@ use crate::run::Run;
 /// What is told: as JSON it is the body of a webhook.
 #[derive(Debug, Clone, Serialize)]
 pub struct Notice<'n> {
-    event: Event,
+    event: &'static str,
     job: Option<&'n str>,
     account: Option<&'n str>,
     text: &'n str,
@@ -20,8 +20,18 @@ impl<'n> Notice<'n> {
     #[must_use]
     pub fn new(event: Event, news: &'n News, run: Option<&'n Run>) -> Self {
         let text = if event == Event::Recovered { &news.recovery } else { &news.text };
+        let event = event.as_str();
         Self { event, job: news.job.as_deref(), account: news.account.as_deref(), text, run }
     }
+
+    /// One that tells nothing, to see whether it arrives.
+    #[must_use]
+    pub fn test(text: &'n str) -> Self {
+        Self { event: Self::TEST, job: None, account: None, text, run: None }
+    }
+
+    /// The event of a test, which is no word of `on`.
+    pub const TEST: &'static str = "test";
 }
 
 /// A text as Slack takes it.

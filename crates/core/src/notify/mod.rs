@@ -7,10 +7,12 @@
 mod decide;
 mod message;
 mod news;
+mod patience;
 
 pub use decide::{Tell, decide};
 pub use message::{Notice, slack};
 pub use news::{News, What, of_debt, of_health, of_run, without_debt};
+pub use patience::{Next, Tried, after};
 
 use crate::words::words;
 

@@ -208,13 +208,19 @@ mod tests {
         use RunState::{Failed, Missed, Running, Skipped, Succeeded};
         use Trigger::{Hold, Schedule};
         let told = |state, trigger| -> Vec<String> {
-            of_run(&run(state, trigger)).iter().map(|news| format!("{} {:?}", news.cause, news.what)).collect()
+            of_run(&run(state, trigger))
+                .iter()
+                .map(|news| format!("{} {:?}", news.cause, news.what))
+                .collect()
         };
         assert_eq!(told(Failed, Schedule), ["failed:freeze Begins(Failed)"]);
         assert_eq!(told(Missed, Schedule), ["missed:freeze Begins(Missed)"]);
         assert_eq!(told(Skipped, Schedule), [""; 0]);
         assert_eq!(told(Running, Hold), [""; 0]);
-        assert_eq!(told(Succeeded, Schedule), ["failed:freeze Ends", "missed:freeze Ends", "drift:freeze Ends"]);
+        assert_eq!(
+            told(Succeeded, Schedule),
+            ["failed:freeze Ends", "missed:freeze Ends", "drift:freeze Ends"]
+        );
         assert_eq!(told(Failed, Hold), ["drift:freeze Begins(Drift)", "failed:freeze Begins(Failed)"]);
         assert_eq!(told(Skipped, Hold), ["drift:freeze Noted(Drift)"]);
         assert_eq!(told(Succeeded, Hold)[0], "drift:freeze Over(Drift)");
