@@ -137,6 +137,7 @@ fn every_code_has_a_file_that_brings_it_about() {
         (Code::ApiVersion, "calloff.toml", account("client_id", "api_version = \"v1\"\nclient_id")),
         (Code::State, "calloff.toml", top("state = \"x\"")),
         (Code::Listen, "calloff.toml", top("http.listen = \"x\"")),
+        (Code::MailServer, "calloff.toml", top("notify = [{ email = { smtp = \"x\" } }]")),
         (Code::BackupId, "jobs/a.toml", job("\"1\"", "\"12a\"")),
         (Code::DuplicateBackup, "jobs/a.toml", job("\"1\"", "\"1\", \"1\"")),
         (Code::UnknownAccount, "jobs/a.toml", job("acme", "acne")),

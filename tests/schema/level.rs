@@ -63,6 +63,11 @@ impl Level<'_> {
         path
     }
 
+    /// Whether it says where a secret is.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.keys() == ["credential", "env", "file"]
+    }
+
     pub(crate) fn properties(&self) -> &Map<String, Value> {
         self.table["properties"].as_object().unwrap()
     }

@@ -89,7 +89,7 @@ fn each_word_that_the_parser_takes_is_listed_and_no_other() {
         assert_eq!(words, ticked(unknown.help.as_deref().unwrap()), "{} {key}", level.path());
         seen += 1;
     });
-    assert_eq!(seen, 8);
+    assert_eq!(seen, 9);
 }
 
 #[test]
@@ -120,12 +120,10 @@ fn what_the_parser_does_not_support_yet_is_marked_and_nothing_else() {
         assert_eq!(description.ends_with("Not supported yet."), is_marked, "{} {key}", level.path());
         seen += usize::from(is_marked);
     });
-    assert_eq!(seen, 3);
+    assert_eq!(seen, 0, "these are values of keys");
 
     let [config, _] = Kind::both();
-    let notify = "notify = [{ webhook = { env = \"A\" } }]";
     for (text, place) in [
-        (notify, "/properties/notify"),
         ("state = \"postgres://host/x\"", "/properties/state/anyOf/1"),
         ("log.format = \"journald\"", "/properties/log/properties/format/anyOf/1"),
     ] {

@@ -55,6 +55,8 @@ words! {
         State = "E026",
         /// A text that is no address to listen on.
         Listen = "E027",
+        /// A text that is no mail server.
+        MailServer = "E029",
         /// A text that is no backup ID.
         BackupId = "E030",
         /// A backup that is listed twice.

@@ -32,6 +32,7 @@ pub use model::{
     Account, ApiVersion, BaseUrl, Hold, Http, Job, LogFormat, LogLevel, LogSettings, OnDrift, SecretRef,
     Settings, State,
 };
+pub use notify::{Channel, Email, Encryption, Format, Notify, Ping, Smtp};
 pub use reader::did_you_mean;
 pub use settings::{JobDefaults, ReadSettings, looks_like_settings, parse_settings};
 pub use warnings::warn_of_races;

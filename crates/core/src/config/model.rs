@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::notify::{Notify, Ping};
 use crate::condition::Conditions;
 use crate::diagnostic::Mark;
 use crate::ids::{AccountName, BackupRef, JobName};
@@ -35,6 +36,10 @@ pub struct Settings {
     pub control: Option<PathBuf>,
     /// Where the status page is served, if it is.
     pub http: Option<Http>,
+    /// Who is told what happens.
+    pub notify: Vec<Notify>,
+    /// What is told that all is well.
+    pub ping: Option<Ping>,
 }
 
 /// Where the status page, the API, the metrics and the health are served.
@@ -125,6 +130,16 @@ pub enum SecretRef {
     File(PathBuf),
     /// In `$CREDENTIALS_DIRECTORY` under this name, as systemd's `LoadCredential=` puts it.
     Credential(String),
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env {name}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Credential(name) => write!(f, "credential {name}"),
+        }
+    }
 }
 
 /// How logs are written.

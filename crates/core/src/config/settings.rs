@@ -91,7 +91,8 @@ pub fn parse_settings(file: &str, text: &str, warn_from: Option<Timestamp>) -> R
     let windows = windows(root.take("windows").as_ref(), &zone, warn_from, &mut problems);
     let control = root.take("control").map_or(Some(None), |value| value.path(&mut problems).map(Some));
     let http = root.take("http").map_or(Some(None), |value| http::http(&value, &mut problems).map(Some));
-    unsupported(&mut root, &mut problems);
+    let notify = root.take("notify").map_or(Some(vec![]), |value| notify::notify(&value, &mut problems));
+    let ping = root.take("ping").map_or(Some(None), |value| notify::ping(&value, &mut problems).map(Some));
     root.finish(&mut problems);
 
     let complete = document.is_valid();
@@ -106,6 +107,8 @@ pub fn parse_settings(file: &str, text: &str, warn_from: Option<Timestamp>) -> R
             grace: grace?,
             control: control?,
             http: http?,
+            notify: notify?,
+            ping: ping?,
         })
     })();
     ReadSettings {
@@ -201,11 +204,4 @@ fn keep(value: Option<&Value<'_>>, problems: &mut Problems) -> Option<Duration> 
     let keep = table.take("keep").map_or(Some(KEEP), |value| value.duration(problems, bounds));
     table.finish(problems);
     keep
-}
-
-/// Checks what has no behaviour yet.
-fn unsupported(root: &mut Table<'_>, problems: &mut Problems) {
-    if let Some(entries) = root.take("notify") {
-        notify::notify(&entries, problems);
-    }
 }

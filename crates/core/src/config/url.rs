@@ -43,34 +43,44 @@ fn parse(text: &str) -> Result<BaseUrl, &'static str> {
     Ok(BaseUrl(format!("{scheme}://{authority}")))
 }
 
-struct Host {
-    loopback: bool,
+/// A host, perhaps with a port.
+pub(super) struct Host {
+    /// Its name or address, without the brackets of an address of IPv6.
+    pub(super) name: String,
+    pub(super) port: Option<u16>,
+    /// Whether it is this computer.
+    pub(super) loopback: bool,
 }
 
 impl Host {
-    fn parse(authority: &str) -> Result<Self, &'static str> {
+    pub(super) fn parse(authority: &str) -> Result<Self, &'static str> {
         if let Some(rest) = authority.strip_prefix('[') {
             let (address, port) = rest.split_once(']').ok_or("has no valid host")?;
             let address: Ipv6Addr = address.parse().map_err(|_| "has no valid host")?;
-            check_port(port.strip_prefix(':'), port.is_empty())?;
-            return Ok(Self { loopback: address.is_loopback() });
+            let port = read_port(port.strip_prefix(':'), port.is_empty())?;
+            return Ok(Self { name: address.to_string(), port, loopback: address.is_loopback() });
         }
         let (host, port) = match authority.split_once(':') {
             Some((host, port)) => (host, Some(port)),
             None => (authority, None),
         };
-        check_port(port, port.is_none())?;
-        if let Ok(address) = host.parse::<Ipv4Addr>() {
-            return Ok(Self { loopback: address.is_loopback() });
-        }
-        if is_name(host) { Ok(Self { loopback: host == "localhost" }) } else { Err("has no valid host") }
+        let port = read_port(port, port.is_none())?;
+        let loopback = match host.parse::<Ipv4Addr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) if is_name(host) => host == "localhost",
+            Err(_) => return Err("has no valid host"),
+        };
+        Ok(Self { name: host.to_owned(), port, loopback })
     }
 }
 
-fn check_port(port: Option<&str>, absent: bool) -> Result<(), &'static str> {
-    let number =
-        |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|n| n > 0);
-    if absent || port.is_some_and(number) { Ok(()) } else { Err("has no valid port") }
+fn read_port(port: Option<&str>, absent: bool) -> Result<Option<u16>, &'static str> {
+    if absent {
+        return Ok(None);
+    }
+    let digits = port.filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    let number = digits.and_then(|port| port.parse().ok()).filter(|number| *number > 0);
+    number.map(Some).ok_or("has no valid port")
 }
 
 fn is_name(host: &str) -> bool {

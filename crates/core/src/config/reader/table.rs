@@ -89,7 +89,8 @@ impl<'t> Table<'t> {
         }
     }
 
-    fn misspells(&self, key: &str) -> bool {
+    /// Whether it has a key that is likely meant for this one.
+    pub(in crate::config) fn misspells(&self, key: &str) -> bool {
         self.entries.keys().any(|found| did_you_mean(found.get_ref(), [key]).is_some())
     }
 

@@ -12,8 +12,8 @@ pub(in crate::config) const MASK: &str = "***";
 pub(super) fn is_secret_key(name: &str) -> bool {
     const PARTS: [&str; 8] =
         ["secret", "token", "passw", "passphrase", "pwd", "webhook", "apikey", "privatekey"];
-    const KEYS: [(&str, usize); 4] =
-        [("client_secret", 3), ("refresh_token", 3), ("webhook", 2), ("token", 1)];
+    const KEYS: [(&str, usize); 5] =
+        [("client_secret", 3), ("refresh_token", 3), ("webhook", 2), ("token", 1), ("url", 0)];
     if name.len() > 80 {
         return false;
     }
