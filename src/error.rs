@@ -49,6 +49,9 @@ pub enum Error {
         /// What is wrong with which place; never the value.
         reason: String,
     },
+    /// Somebody who is to be told can't be.
+    #[error("{0}")]
+    Sink(String),
     /// A refresh token was issued and can't be written to where it should go.
     #[error("the refresh token was issued and couldn't be written to {place}, so it is lost")]
     TokenLost {
@@ -139,6 +142,7 @@ impl Error {
             | Self::WrongJob { .. }
             | Self::NoConfig(_)
             | Self::Secret { .. }
+            | Self::Sink(_)
             | Self::Scenario { .. } => 78,
         }
     }
@@ -154,6 +158,35 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// What was wrong with an exchange over HTTP, without any part of the request: its URL may be a secret.
+#[must_use]
+pub fn http_fault(error: &reqwest::Error) -> String {
+    let what = if error.is_connect() {
+        "couldn't connect"
+    } else if error.is_timeout() {
+        "timed out"
+    } else if error.is_body() || error.is_decode() {
+        "the answer was cut short"
+    } else if error.is_builder() {
+        "it can't be asked"
+    } else {
+        "the connection broke"
+    };
+    match innermost(error) {
+        Some(cause) => format!("{what}: {cause}"),
+        None => what.to_owned(),
+    }
+}
+
+/// The last cause says what happened ("Connection refused"); those before it only where.
+fn innermost(error: &dyn std::error::Error) -> Option<String> {
+    let mut cause = error.source()?;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    Some(cause.to_string())
 }
 
 fn plural(count: usize, one: &str) -> String {

@@ -12,6 +12,7 @@ pub mod files;
 pub mod http;
 pub mod logs;
 pub mod metrics;
+pub mod notify;
 pub mod render;
 pub mod report;
 pub mod store;

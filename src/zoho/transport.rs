@@ -1,12 +1,13 @@
 //! How a request reaches Zoho: over the network, or, in tests, in process.
 
-use std::error::Error as _;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::OnceLock;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
+
+use crate::error::http_fault;
 
 /// No whole answer came. The text says what happened, without any part of the request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,8 +42,8 @@ impl HttpTransport {
         if let Some(client) = cell.get() {
             return Ok(client);
         }
-        let built =
-            build(encrypted).map_err(|error| Fault(format!("couldn't set up HTTP: {}", chain(&error))))?;
+        let built = build(encrypted)
+            .map_err(|error| Fault(format!("couldn't set up HTTP: {}", http_fault(&error))))?;
         Ok(cell.get_or_init(|| built))
     }
 }
@@ -88,30 +89,5 @@ async fn read(mut response: reqwest::Response) -> Result<Bytes, Fault> {
 }
 
 fn describe(error: &reqwest::Error) -> Fault {
-    let what = if error.is_connect() {
-        "couldn't connect"
-    } else if error.is_timeout() {
-        "timed out"
-    } else if error.is_body() || error.is_decode() {
-        "the answer was cut short"
-    } else {
-        "the connection broke"
-    };
-    Fault(match innermost(error) {
-        Some(cause) => format!("{what}: {cause}"),
-        None => what.to_owned(),
-    })
-}
-
-/// The last cause says what happened ("Connection refused"); those before it only where.
-fn innermost(error: &reqwest::Error) -> Option<String> {
-    let mut cause = error.source()?;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    Some(cause.to_string())
-}
-
-fn chain(error: &reqwest::Error) -> String {
-    innermost(error).unwrap_or_else(|| error.to_string())
+    Fault(http_fault(error))
 }
