@@ -68,7 +68,7 @@ async fn nothing_is_paid_while_a_job_is_left_out_that_may_hold_the_account() {
         duties.iter().any(|(_, duty)| matches!(duty, Duty::Pay(_)))
     };
     let other = Quarantined { job: "other".parse().unwrap(), account: None, why: String::new() };
-    let left_out = LeftOut { jobs: vec![other], others: vec![] };
+    let left_out = LeftOut { jobs: vec![other], ..LeftOut::default() };
     assert!(!pays(&Runner { left_out: Arc::new(left_out), ..runner.clone() }).await);
     assert!(pays(&runner).await, "it is mended");
 }

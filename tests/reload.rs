@@ -427,7 +427,7 @@ async fn an_interrupted_run_waits_for_what_a_start_did_without(
     let interrupted = interrupted(&stage, &job).await;
     let whole = stage.runner_of(std::slice::from_ref(&job));
     let quarantined = Quarantined { job: job.name.clone(), account: None, why: String::new() };
-    let left_out = Arc::new(LeftOut { jobs: vec![quarantined], others: vec![] });
+    let left_out = Arc::new(LeftOut { jobs: vec![quarantined], ..LeftOut::default() });
     let accounts = if is_account { Arc::default() } else { Arc::clone(&whole.accounts) };
     let runner = Runner { accounts, left_out, ..stage.runner() };
     let engine = Engine::new(runner, Agenda::default(), interrupted, Duration::MAX, Duration::ZERO);
@@ -500,7 +500,7 @@ async fn a_job_that_was_left_out_and_is_gone_is_forgotten() {
     let kept = Kept::These(vec![]);
     stage.store.baselines(vec![(gone.clone(), "every".to_owned())], kept, start(), start()).await.unwrap();
     let quarantined = Quarantined { job: gone, account: None, why: String::new() };
-    let left_out = LeftOut { jobs: vec![quarantined], others: vec![] };
+    let left_out = LeftOut { jobs: vec![quarantined], ..LeftOut::default() };
     let live = Live::start_without(stage, left_out).await;
     let away = |live: &Live| {
         let record = rusqlite::Connection::open(live.stage.folder().join("calloff.db")).unwrap();

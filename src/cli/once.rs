@@ -2,17 +2,22 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::args::{LogArgs, OnceArgs};
 use super::output::Output;
 use super::results::{self, Done, Results};
 use super::setup::{self, Insisting};
-use crate::daemon;
+use crate::daemon::{self, Sinks};
 use crate::error::Error;
+use crate::notify::Signal;
 use crate::store::Role;
+
+/// How long sinks are told at most before this ends; what is left is told the next time.
+const TELLING: Duration = Duration::from_secs(10);
 
 pub(super) async fn once(
     config: Option<&Path>,
@@ -27,6 +32,7 @@ pub(super) async fn once(
     configuration.log(log, output.is_terminal() && !args.form.json)?;
     start.say_left_out();
     let stop = setup::stop_on_signals()?;
+    let began = began(&start.sinks);
     let store = configuration.open(Role::Command)?;
     let interrupted = store.take_over_at_start().await?;
     let runner = start.runner(&store, &stop, &surroundings, Some(setup::RECORDING)).await?;
@@ -56,5 +62,32 @@ pub(super) async fn once(
     }
     // Old runs may wait for a record that takes writes.
     drop(tokio::time::timeout(setup::RECORDING, daemon::prune(&store, now, settings.keep)).await);
-    results.finish(&store).await
+    if !stop.is_cancelled() {
+        let health = daemon::reasons_of_start(&start.left_out);
+        let telling = daemon::tell_once(&store, &surroundings.clock, &start.sinks, health, TELLING);
+        stop.run_until_cancelled(telling).await;
+    }
+    let ended = results.finish(&store).await;
+    if let Some((ping, _)) = &start.sinks.ping {
+        // What comes last is to be heard last.
+        if let Some(began) = began {
+            drop(began.await);
+        }
+        let is_well = matches!(&ended, Ok(code) if *code == ExitCode::SUCCESS);
+        let (signal, why) = if is_well {
+            (Signal::Success, "")
+        } else {
+            (Signal::Fail, "not all went well: see `calloff history`")
+        };
+        daemon::say_once(ping, signal, why, TELLING).await;
+    }
+    ended
+}
+
+/// Tells the service that waits to hear of it that this begins; nothing waits for that.
+fn began(sinks: &Sinks) -> Option<JoinHandle<()>> {
+    let (ping, _) = sinks.ping.clone()?;
+    Some(tokio::spawn(async move {
+        daemon::say_once(&ping, Signal::Start, "`calloff once` begins", TELLING).await;
+    }))
 }

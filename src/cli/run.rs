@@ -19,7 +19,8 @@ use super::serving::{self, Showing};
 use super::setup::{self, Configuration, Insisting, Start};
 use crate::control::{self, Server};
 use crate::daemon::{
-    self, Alarm, Engine, InForce, Observer, Reloader, Reloading, Report, Request, Runner, Surroundings,
+    self, Alarm, Engine, InForce, Notifier, Observer, Reloader, Reloading, Report, Request, Runner,
+    Surroundings,
 };
 use crate::error::{Error, chain};
 use crate::logs;
@@ -91,6 +92,7 @@ pub(super) async fn serve(
     let mut announcing = None;
     if let Some(hangups) = hangups {
         let (clock, config) = (Arc::clone(&surroundings.clock), start.loader.config().to_owned());
+        let (sinks, base) = (start.sinks.clone(), start.configuration.folder.clone());
         let (requests, report) =
             follow(start, &engine, &runner, serving.following, surroundings, &mut company);
         announcing =
@@ -103,8 +105,12 @@ pub(super) async fn serve(
             store: store.clone(),
             metrics: runner.worker.metrics.clone(),
         };
-        let base = config.parent().map(Path::to_path_buf).unwrap_or_default();
-        company.spawn(serving::Serving { showing, report: report.clone(), base }.run_aside(stop.clone()));
+        let serving = serving::Serving { showing, report: report.clone(), base: base.clone() };
+        company.spawn(serving.run_aside(stop.clone()));
+        let (record, now) = (store.clone(), Arc::clone(&clock));
+        let notifier = Notifier::new(record, now, base, sinks, report.clone(), observer.clone());
+        company.spawn(notifier.pinging(engine.handle().pulse).run());
+        company.spawn(notifier.run());
         let attendant =
             Attendant { store: store.clone(), clock, reloads: requests.clone(), report, observer };
         if let Some(control) = control {
@@ -140,7 +146,7 @@ async fn accompany(mut company: JoinSet<()>) {
             tracing::error!(
                 event = "daemon.defect",
                 %error,
-                "what takes changed files or answers commands has ended; restart the daemon"
+                "what takes changed files, answers commands or tells sinks has ended; restart the daemon"
             );
         }
     }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::LogArgs;
 use super::output::{self};
 use crate::clock::{Clock as _, SystemClock};
-use crate::daemon::{self, Accounts, Readying, Record, Runner, Successors, Surroundings, Worker};
+use crate::daemon::{self, Accounts, Readying, Record, Runner, Sinks, Successors, Surroundings, Worker};
 use crate::error::{Error, chain};
 use crate::files::{Loaded, Loader, Scan};
 use crate::metrics::Metrics;
@@ -45,6 +45,8 @@ pub(super) struct Start {
     pub(super) configuration: Configuration,
     /// The accounts that are ready.
     pub(super) accounts: Accounts,
+    /// Who can be told what happens.
+    pub(super) sinks: Sinks,
     /// What is not.
     pub(super) left_out: Arc<LeftOut>,
     /// What is wrong with files.
@@ -105,10 +107,15 @@ pub(super) fn start(
         output::diagnostics(&diagnostics);
         return Err(error);
     }
+    let sinks = Sinks::ready(&configuration.settings, &configuration.folder);
+    if let Some(why) = sinks.why_missing().into_iter().next().filter(|_| insisting.is_strict) {
+        return Err(Error::Sink(why));
+    }
     let mut left_out = daemon::left_out(wrong, &others);
     left_out.jobs.extend(unready_jobs);
     left_out.jobs.sort_by(|a, b| a.job.cmp(&b.job));
-    Ok(Start { configuration, accounts, left_out: Arc::new(left_out), diagnostics, loader, seen })
+    left_out.sinks = sinks.why_missing();
+    Ok(Start { configuration, accounts, sinks, left_out: Arc::new(left_out), diagnostics, loader, seen })
 }
 
 impl Start {
@@ -129,7 +136,11 @@ impl Start {
 
     /// The error that something is not in force, if it isn't.
     pub(super) fn problem(&self) -> Option<Error> {
-        (!self.left_out.is_nothing()).then_some(Error::Quarantined { jobs: self.left_out.jobs.len() })
+        let LeftOut { jobs, others, sinks } = &*self.left_out;
+        if jobs.is_empty() && others.is_empty() {
+            return sinks.first().cloned().map(Error::Sink);
+        }
+        Some(Error::Quarantined { jobs: jobs.len() })
     }
 
     /// Says which jobs are not in force, and what is wrong with files: to people where the log is for them, else as a
@@ -148,6 +159,9 @@ impl Start {
                 why,
                 "a job is not in force: mend it, and it is from then on"
             );
+        }
+        for why in &self.left_out.sinks {
+            tracing::error!(event = "notice.unready", why, "somebody who is to be told can't be: mend it");
         }
     }
 }

@@ -125,10 +125,18 @@ impl Observer {
         self.shared.pulse.borrow().seen_at.elapsed() < HANGING
     }
 
-    /// The parts that something is wrong with.
+    /// What is wrong, of the parts that something is wrong with.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
-        self.shared.troubles.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.troubles_beside(&[])
+    }
+
+    /// The same, without these parts.
+    #[must_use]
+    pub fn troubles_beside(&self, parts: &[&str]) -> Vec<String> {
+        let troubles = self.shared.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = troubles.iter().filter(|(part, _)| !parts.contains(part));
+        others.map(|(_, what)| what.clone()).collect()
     }
 
     /// How everything stands now, or stood a moment ago.

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::accounts::{Accounts, Surroundings};
 use super::engine::Handle;
 use super::set::{Readying, Set, by_name, used};
+use super::sinks::Sinks;
 use crate::error::chain;
 use crate::files::{Loaded, Loader, Scan, Watcher};
 use crate::store::Store;
@@ -111,11 +112,36 @@ impl Report {
         ReloadStatus { verdict: self.verdict, at: self.at, since: self.since, reason: self.why() }
     }
 
+    /// What of the files is not as it should be.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let mut reasons = vec![];
+        if let Some(why) = self.why() {
+            reasons.push(format!("changed files are not in force: {why}"));
+        }
+        reasons.extend(reasons_of_start(&self.left_out));
+        reasons
+    }
+
     /// Whether all files are in force.
     #[must_use]
     pub fn is_well(&self) -> bool {
         self.verdict == Verdict::Accepted && self.left_out.is_nothing()
     }
+}
+
+/// What a start has done without.
+#[must_use]
+pub fn reasons_of_start(left_out: &LeftOut) -> Vec<String> {
+    let others = left_out.others.iter().chain(&left_out.sinks);
+    let mut reasons: Vec<String> =
+        others.map(|other| format!("not in force since the start: {other}")).collect();
+    match left_out.jobs.len() {
+        0 => {}
+        1 => reasons.push("1 job is not in force since the start".to_owned()),
+        jobs => reasons.push(format!("{jobs} jobs are not in force since the start")),
+    }
+    reasons
 }
 
 /// Has changed files come into force.
@@ -181,11 +207,11 @@ impl Reloader {
     ) -> (Self, mpsc::Sender<Request>, mpsc::Receiver<Request>, watch::Receiver<Report>) {
         let (hints, requests) = mpsc::channel(16);
         let (reports, report) = watch::channel(of.report);
-        let is_complete = report.borrow().left_out.jobs.iter().all(|job| job.account.is_none());
-        {
+        let is_complete = {
             let report = report.borrow();
             of.surroundings.metrics.reloaded(report.verdict == Verdict::Accepted, report.at, None);
-        }
+            report.left_out.jobs.iter().all(|job| job.account.is_none()) && report.left_out.sinks.is_empty()
+        };
         let base = of.loader.config().parent().map(PathBuf::from).unwrap_or_default();
         let reloader = Self {
             loader: Arc::new(Mutex::new(of.loader)),
@@ -389,6 +415,10 @@ impl Reloader {
             let (accounts, failures) = readying.ready_all(&before);
             if let Some((name, error)) = failures.iter().find(|(name, _)| needed.contains(*name)) {
                 return Err(Refusal::Secret(reload::secret(name, &chain(error))));
+            }
+            // They are made ready by whoever tells them.
+            if let Some(why) = Sinks::ready(&settings, &base).why_missing().into_iter().next() {
+                return Err(Refusal::Secret(why));
             }
             let new = entering(&known, &jobs);
             let by_name = by_name(&jobs);

@@ -37,6 +37,7 @@ pub fn left_out(wrong: Vec<Wrong>, others: &[Diagnostic]) -> LeftOut {
     LeftOut {
         jobs: wrong.into_iter().map(quarantined).collect(),
         others: others.iter().filter(|found| found.is_error()).map(Diagnostic::to_string).collect(),
+        sinks: vec![],
     }
 }
 

@@ -59,13 +59,15 @@ pub struct LeftOut {
     pub jobs: Vec<Quarantined>,
     /// Files and folders that stand for no job, or for nobody knows which: what is wrong with each.
     pub others: Vec<String>,
+    /// Those who are to be told and can't be, each with the reason. It is nothing to any job.
+    pub sinks: Vec<String>,
 }
 
 impl LeftOut {
     /// Whether the start has done without nothing.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.jobs.is_empty() && self.others.is_empty()
+        self.jobs.is_empty() && self.others.is_empty() && self.sinks.is_empty()
     }
 
     /// Whether the job of that name may be among it.
@@ -74,11 +76,11 @@ impl LeftOut {
         !self.others.is_empty() || self.jobs.iter().any(|quarantined| quarantined.job.as_str() == job)
     }
 
-    /// Whether a job was left out for this secret, as [`secret`] has it.
+    /// Whether something was left out for this secret, as [`secret`] has it.
     #[must_use]
     pub fn is_for_secret(&self, why: &str) -> bool {
         let mut reasons = self.jobs.iter().filter_map(|job| Some(secret(job.account.as_ref()?, &job.why)));
-        reasons.any(|reason| reason == why)
+        reasons.any(|reason| reason == why) || self.sinks.iter().any(|sink| sink == why)
     }
 
     /// What of it may be about an account: nobody knows then which windows of that are held.
@@ -305,15 +307,15 @@ mod tests {
         assert!(
             nothing.is_nothing() && !nothing.may_have("a") && nothing.concerning(&account("x")).is_none()
         );
-        let known = LeftOut { jobs: vec![job("a", Some("x"))], others: vec![] };
+        let known = LeftOut { jobs: vec![job("a", Some("x"))], ..LeftOut::default() };
         assert!(!known.is_nothing() && known.may_have("a") && !known.may_have("b"));
         assert_eq!(known.concerning(&account("x")).as_deref(), Some("the job `a`"));
         assert_eq!(known.concerning(&account("y")), None);
         let of_secret = secret(&account("x"), "");
         assert!(known.is_for_secret(&of_secret) && !known.is_for_secret(&secret(&account("y"), "")));
-        let unknown = LeftOut { jobs: vec![job("a", None)], others: vec![] };
+        let unknown = LeftOut { jobs: vec![job("a", None)], ..LeftOut::default() };
         assert!(unknown.concerning(&account("y")).is_some());
-        let folder = LeftOut { jobs: vec![], others: vec!["jobs/eu: E001".to_owned()] };
+        let folder = LeftOut { others: vec!["jobs/eu: E001".to_owned()], ..LeftOut::default() };
         assert!(folder.may_have("anything") && folder.concerning(&account("y")).is_some());
     }
 

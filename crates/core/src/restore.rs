@@ -473,7 +473,7 @@ mod tests {
                 account: account.map(|name| AccountName::parse(name).unwrap()),
                 why: String::new(),
             }],
-            others: vec![],
+            ..LeftOut::default()
         };
         let pays = |left_out: &LeftOut| payment(&debt(), true, [&own], left_out, now);
         for left_out in [without(None), without(Some("acme"))] {
