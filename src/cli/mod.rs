@@ -16,6 +16,7 @@ mod history;
 mod init;
 mod man;
 mod next;
+mod notify;
 mod once;
 mod output;
 mod pause;
@@ -91,6 +92,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Command::Resume(args) => pause::resume(config, args, output).await,
             Command::Reload(args) => reload::reload(config, &args, output).await,
             Command::Restore(command) => restore::restore(config, &cli.log, command, output).await,
+            Command::Notify(command) => notify::notify(config, &cli.log, &command, output).await,
             Command::Doctor(args) => doctor::doctor(config, &cli.log, &args, output).await,
             Command::Sim(args) => sim::sim(&cli.log, &args, output).await,
             Command::Demo(args) => demo::demo(&cli.log, &args, output).await,

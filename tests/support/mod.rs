@@ -4,6 +4,7 @@
 
 pub mod daemon;
 pub mod edits;
+pub mod endpoint;
 pub mod program;
 pub mod promtool;
 pub mod scraped;

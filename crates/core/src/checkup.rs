@@ -23,6 +23,8 @@ words! {
         Credentials = "credentials",
         /// Where the status page is served, and the token that it takes.
         Http = "http",
+        /// Those who are told what happens.
+        Notify = "notify",
         /// The record.
         Store = "store",
         /// The daemon.
@@ -53,7 +55,8 @@ impl Check {
             | Self::TimeZones
             | Self::Permissions
             | Self::Credentials
-            | Self::Http => 78,
+            | Self::Http
+            | Self::Notify => 78,
             Self::Store | Self::Daemon | Self::Reachability => 69,
         }
     }

@@ -182,3 +182,28 @@ pub struct RestoreWaiveArgs {
     #[command(flatten)]
     pub form: Form,
 }
+
+/// `calloff notify`
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Send each webhook and mail server of [[notify]] a test, and say what came of it
+    Test(NotifyTestArgs),
+}
+
+/// `calloff notify test`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The test has the event `test`, and goes to all of them, whatever their `on` says. Nothing is
+recorded. [ping] is left out: a success that is not meant would put its alarm off.
+
+Exit codes: 0 all have taken it; 64 there is no [[notify]]; 69 one has not; 78 the configuration is
+invalid, or a secret can't be read.
+
+Examples:
+  calloff notify test
+  calloff notify test --json")]
+pub struct NotifyTestArgs {
+    /// How results are printed.
+    #[command(flatten)]
+    pub form: Form,
+}

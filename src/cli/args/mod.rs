@@ -19,8 +19,8 @@ pub(super) use acting::{CancelArgs, OnceArgs, RunArgs, TriggerArgs};
 pub(super) use checking::{CheckArgs, CheckFormat, ExplainArgs, NextArgs, PlanArgs};
 pub(super) use entering::{CompletionsArgs, DoctorArgs, InitArgs, ManArgs, SchemaArgs, SchemaOf, Shell};
 pub(super) use keeping::{
-    HistoryArgs, PauseArgs, ReloadArgs, RestoreCommand, RestoreListArgs, RestorePayArgs, RestoreWaiveArgs,
-    ResumeArgs, StatusArgs,
+    HistoryArgs, NotifyCommand, NotifyTestArgs, PauseArgs, ReloadArgs, RestoreCommand, RestoreListArgs,
+    RestorePayArgs, RestoreWaiveArgs, ResumeArgs, StatusArgs,
 };
 pub(super) use trying::{DemoArgs, SimArgs, Story};
 pub(super) use zoho::{
@@ -100,6 +100,9 @@ pub enum Command {
     /// Show, pay or waive the recurring backups that are owed
     #[command(subcommand)]
     Restore(RestoreCommand),
+    /// Try whether those who are told what happens can be
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Look at everything around Calloff that may be wrong; changes nothing
     Doctor(DoctorArgs),
     /// Serve a simulated Zoho on loopback

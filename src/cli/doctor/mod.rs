@@ -51,6 +51,7 @@ pub(super) async fn doctor(
                 Configuration { settings: settings.clone(), folder: loaded.base.clone(), jobs };
             findings.extend(own::credentials(&configuration));
             findings.push(own::http(&configuration));
+            findings.extend(own::sinks(&configuration));
             findings.push(machine::state_folder(&configuration));
             findings.push(machine::record(&configuration).await);
             findings.push(machine::daemon(&configuration));

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use calloff_core::checkup::{Check, Finding};
-use calloff_core::config::{Account, SecretRef};
+use calloff_core::config::{Account, SecretRef, Settings};
 use calloff_core::diagnostic::Severity;
 use calloff_core::ids::JobName;
 
 use crate::cli::setup::Configuration;
+use crate::daemon::Sinks;
 use crate::error::chain;
 use crate::files::{self, Loaded, SecretError};
 
@@ -75,6 +76,7 @@ fn decisive(path: &Path, loaded: &Loaded) -> BTreeSet<PathBuf> {
     let token = loaded.settings.iter().filter_map(|settings| settings.http.as_ref()?.token.as_ref());
     let secrets: Vec<PathBuf> = references
         .chain(token)
+        .chain(loaded.settings.iter().flat_map(Settings::notify_secrets))
         .filter_map(|place| match place {
             SecretRef::File(file) => Some(base.join(file)),
             SecretRef::Env(_) | SecretRef::Credential(_) => None,
@@ -163,6 +165,21 @@ fn unreadable(check: Check, error: &SecretError, place: &SecretRef, key: &str) -
             Finding::failed(check, chain(error), hint)
         }
     }
+}
+
+/// Whether those who are told what happens can be: nothing is sent.
+pub(super) fn sinks(configuration: &Configuration) -> Vec<Finding> {
+    let Sinks { sinks, ping, missing } = Sinks::ready(&configuration.settings, &configuration.folder);
+    let mut found: Vec<Finding> = sinks
+        .iter()
+        .map(|sink| Finding::ok(Check::Notify, "it can be told, as far as its secret shows").of(sink.name()))
+        .collect();
+    if ping.is_some() {
+        found.push(Finding::ok(Check::Notify, "it can be told, as far as its secret shows").of("ping"));
+    }
+    let hint = "see `[[notify]]` and `[ping]` in calloff.toml; `calloff notify test` sends a test";
+    found.extend(missing.into_iter().map(|(name, why)| Finding::failed(Check::Notify, why, hint).of(name)));
+    found
 }
 
 fn many(count: usize, what: &str) -> String {
