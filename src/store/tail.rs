@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row, params};
 use super::{Store, StoreError, rows};
 
 /// Runs of the last days that are read at most, the newest.
-const MOST_RECENT: usize = 20_000;
+const MOST_RECENT: u32 = 20_000;
 
 const COLUMNS: &str =
     "run_id, job, account, occurrence, state, trigger, started_at, finished_at, recorded_at, rowid";
@@ -70,7 +70,7 @@ impl Store {
     /// If the record can't be read.
     pub async fn tail(&self, mark: Option<Mark>, recent: Timestamp) -> Result<Tail, StoreError> {
         self.read(move |connection| match mark {
-            Some(mark) => news(connection, mark),
+            Some(mark) => news(connection, mark, recent),
             None => everything(connection, recent),
         })
         .await
@@ -97,13 +97,23 @@ fn everything(connection: &Connection, recent: Timestamp) -> rusqlite::Result<Ta
     Ok(tail)
 }
 
-fn news(connection: &Connection, mark: Mark) -> rusqlite::Result<Tail> {
-    let mut tail = Tail { mark: Mark { row: mark.row, running: BTreeSet::new() }, ..Tail::default() };
+fn news(connection: &Connection, mark: Mark, recent: Timestamp) -> rusqlite::Result<Tail> {
+    let newest: Option<i64> = connection.query_row("SELECT max(rowid) FROM runs", [], |row| row.get(0))?;
+    let new = newest.unwrap_or_default() - mark.row;
+    // If the newest rows were forgotten, others get their places. Where nobody has looked for long, there are too many.
+    let is_readable = (0..=i64::from(MOST_RECENT)).contains(&new);
+    let mut tail = if is_readable {
+        Tail { mark: Mark { row: mark.row, running: BTreeSet::new() }, ..Tail::default() }
+    } else {
+        everything(connection, recent)?
+    };
     let by_id = format!("SELECT {COLUMNS} FROM runs WHERE run_id = ?1");
     for run in mark.running {
         tail.add(connection, &by_id, [run.to_string()])?;
     }
-    tail.add(connection, &format!("SELECT {COLUMNS} FROM runs WHERE rowid > ?1"), [mark.row])?;
+    if is_readable {
+        tail.add(connection, &format!("SELECT {COLUMNS} FROM runs WHERE rowid > ?1"), [mark.row])?;
+    }
     Ok(tail)
 }
 
@@ -144,4 +154,67 @@ fn brief(row: &Row<'_>) -> rusqlite::Result<Brief> {
         },
         finished_at: rows::instant(row, 7)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Role, schema};
+
+    struct Place {
+        folder: tempfile::TempDir,
+        store: Store,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let store =
+                Store::open(&folder.path().join("calloff.db"), Role::Daemon, Timestamp::UNIX_EPOCH).unwrap();
+            Self { folder, store }
+        }
+
+        fn add(&self, runs: std::ops::Range<u32>) {
+            let connection = schema::open(&self.folder.path().join("calloff.db")).unwrap();
+            let transaction = connection.unchecked_transaction().unwrap();
+            for number in runs {
+                let id = format!("0197c9d4-0000-7000-8000-{number:012}");
+                let sql = "INSERT INTO runs (run_id, job, account, trigger, state, recorded_at, finished_at, pending)
+                           VALUES (?1, 'job', 'acme', 'schedule', 'failed', ?2, ?2, 0)";
+                transaction.execute(sql, params![id, number]).unwrap();
+            }
+            transaction.commit().unwrap();
+        }
+
+        /// How many runs are new, and the newest of them.
+        async fn tail(&self, mark: &mut Option<Mark>) -> (usize, Option<String>) {
+            let tail = self.store.tail(mark.take(), Timestamp::UNIX_EPOCH).await.unwrap();
+            *mark = Some(tail.mark);
+            let runs: BTreeSet<String> = tail.runs.iter().map(|run| run.run_id.to_string()).collect();
+            (tail.runs.len(), runs.last().map(|run| run[24..].trim_start_matches('0').to_owned()))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_takes_the_place_of_forgotten_runs_is_new() {
+        let (place, mut mark) = (Place::new(), None);
+        place.add(1..4);
+        assert_eq!(place.tail(&mut mark).await.1.as_deref(), Some("3"));
+        assert_eq!(place.tail(&mut mark).await, (0, None), "nothing is new");
+        let all = Timestamp::from_second(1).unwrap();
+        assert_eq!(place.store.prune(all).await.unwrap(), 3);
+        place.add(4..5);
+        assert_eq!(place.tail(&mut mark).await.1.as_deref(), Some("4"));
+    }
+
+    #[tokio::test]
+    async fn who_has_not_looked_for_long_is_not_told_everything() {
+        let (place, mut mark) = (Place::new(), None);
+        place.add(1..2);
+        place.tail(&mut mark).await;
+        place.add(2..30_000);
+        let (told, newest) = place.tail(&mut mark).await;
+        assert!(told <= 20_010, "{told}");
+        assert_eq!(newest.as_deref(), Some("29999"));
+    }
 }
