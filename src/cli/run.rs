@@ -99,12 +99,11 @@ pub(super) async fn serve(
             Some(tokio::spawn(daemon::announce(engine.handle().pulse, report.clone(), stop.clone())));
         let process = store.process().clone();
         let pulse = engine.handle().pulse;
-        let observer = Observer::new(store.clone(), Arc::clone(&clock), process, report.clone(), pulse);
-        let showing = Showing {
-            observer: observer.clone(),
-            store: store.clone(),
-            metrics: runner.worker.metrics.clone(),
-        };
+        // What is shown may take long to read; a claim that can't be had in time must not wait for that.
+        let shown = store.with_own_reader();
+        let observer = Observer::new(shown.clone(), Arc::clone(&clock), process, report.clone(), pulse);
+        let showing =
+            Showing { observer: observer.clone(), store: shown, metrics: runner.worker.metrics.clone() };
         let serving = serving::Serving { showing, report: report.clone(), base: base.clone() };
         company.spawn(serving.run_aside(stop.clone()));
         let (record, now) = (store.clone(), Arc::clone(&clock));

@@ -92,14 +92,16 @@ pub enum StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     shared: Arc<Shared>,
+    reader: Arc<Reader>,
 }
+
+/// A connection for reading, so that a long report never holds up a claim. Opened when first needed.
+type Reader = Mutex<Option<Connection>>;
 
 #[derive(Debug)]
 struct Shared {
     path: PathBuf,
     folder: PathBuf,
-    /// For reading, so that a long report never holds up a claim. Opened when first needed.
-    reader: Mutex<Option<Connection>>,
     writer: Writer,
     owner: Owner,
     process: Process,
@@ -152,12 +154,18 @@ impl Store {
             shared: Arc::new(Shared {
                 path: path.to_path_buf(),
                 folder,
-                reader: Mutex::new(None),
                 writer: Writer::start(connection),
                 owner,
                 process,
             }),
+            reader: Arc::default(),
         })
+    }
+
+    /// A handle that reads through a connection of its own: whoever reads through the other does not wait for it.
+    #[must_use]
+    pub fn with_own_reader(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), reader: Arc::default() }
     }
 
     /// The folder that the record lies in; tokens are kept there too.
@@ -223,9 +231,9 @@ impl Store {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let shared = Arc::clone(&self.shared);
+        let Self { shared, reader } = self.clone();
         tokio::task::spawn_blocking(move || {
-            let mut reader = shared.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
             if reader.is_none() {
                 *reader = Some(schema::open(&shared.path)?);
             }
@@ -236,5 +244,35 @@ impl Store {
         })
         .await
         .map_err(|_| StoreError::Closed)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_reads_through_a_connection_of_its_own_holds_up_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let store =
+            Store::open(&folder.path().join("calloff.db"), Role::Daemon, Timestamp::UNIX_EPOCH).unwrap();
+        let ((begun, begins), (end, ends)) = (mpsc::channel(), mpsc::channel::<()>());
+        let report = store.with_own_reader();
+        let long = tokio::spawn(async move {
+            let read = report.read(move |_| {
+                begun.send(()).unwrap();
+                ends.recv().unwrap();
+                Ok(())
+            });
+            read.await.unwrap();
+        });
+        tokio::task::spawn_blocking(move || begins.recv().unwrap()).await.unwrap();
+        // A cancel that could not be claimed in time asks for this before it goes ahead.
+        tokio::time::timeout(Duration::from_secs(10), store.pauses()).await.unwrap().unwrap();
+        end.send(()).unwrap();
+        long.await.unwrap();
     }
 }
