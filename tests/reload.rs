@@ -364,7 +364,7 @@ async fn what_is_counted_outlives_reloads_and_the_verdict_is_told() {
     let (live, mut folder) = live_with("", SCHEDULED, &[("a", job(10, 1))]).await;
     let samples = || {
         let now = live.stage.clock.now();
-        let scrape = Scrape { now, heartbeat: None, jobs: vec![], accounts: vec![] };
+        let scrape = Scrape { now, since: now, heartbeat: None, jobs: vec![], accounts: vec![] };
         let text = live.stage.metrics.encode(scrape, Format::Text);
         move |name: &str| {
             let sample = text.lines().find_map(|line| line.strip_prefix(&format!("calloff_{name} ")));

@@ -119,10 +119,11 @@ impl Metrics {
     pub fn encode(&self, scrape: Scrape, format: Format) -> String {
         self.settle(&scrape);
         let mut text = String::with_capacity(4096 + 1024 * scrape.jobs.len());
+        let process_of = Process { since: scrape.since };
         let mut standing = Registry::with_prefix(PREFIX);
         standing.register_collector(Box::new(scrape));
         let mut process = Registry::default();
-        process.register_collector(Box::new(Process));
+        process.register_collector(Box::new(process_of));
         for registry in [&self.0.registry, &standing, &process] {
             // Writing into a text does not fail.
             let _ = encode_registry(&mut text, registry);

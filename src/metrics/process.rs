@@ -8,15 +8,25 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use jiff::Timestamp;
+
+use super::scrape::seconds;
+
 /// Linux shows times to programs in hundredths of a second, on all its platforms.
 const TICKS_A_SECOND: f64 = 100.0;
 
 /// Asks at each scrape.
 #[derive(Debug)]
-pub(super) struct Process;
+pub(super) struct Process {
+    /// Since when it runs.
+    pub(super) since: Timestamp,
+}
 
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "When the process began.";
+        let start = encoder.encode_descriptor("process_start_time_seconds", help, None, MetricType::Gauge)?;
+        ConstGauge::new(seconds(self.since)).encode(start)?;
         if let Some(seconds) =
             std::fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(processor_time)
         {

@@ -24,6 +24,8 @@ const CREDITS_COUNT_FOR: SignedDuration = SignedDuration::from_hours(1);
 pub struct Scrape {
     /// The moment.
     pub now: Timestamp,
+    /// Since when the process runs.
+    pub since: Timestamp,
     /// When the scheduling loop last looked.
     pub heartbeat: Option<Timestamp>,
     /// Every job of the files, those that are not in force as well.
@@ -104,6 +106,7 @@ impl From<&Overview> for Scrape {
         };
         Self {
             now: overview.at,
+            since: overview.daemon.since,
             heartbeat: Some(overview.daemon.looked_at),
             jobs: overview.jobs.iter().map(job).collect(),
             accounts: overview.accounts.iter().map(account).collect(),

@@ -35,6 +35,7 @@ pub fn scrape(now: Timestamp, jobs: &[&str], accounts: &[&str]) -> Scrape {
     };
     Scrape {
         now,
+        since: now,
         heartbeat: Some(now),
         jobs: jobs.iter().map(job).collect(),
         accounts: accounts.iter().map(account).collect(),
