@@ -301,7 +301,8 @@ impl Memory {
         let last = self.last.get(job.name.as_str()).map(|(_, last)| *last);
         JobStatus {
             last_success: self.succeeded.get(job.name.as_str()).copied(),
-            interval: known.interval,
+            // Of one that is switched off nothing is to be expected.
+            interval: known.interval.filter(|_| job.enabled),
             ..JobStatus::of(&job, next, self.record.stand(&job, last, now))
         }
     }

@@ -73,6 +73,8 @@ fn every_answer_is_as_it_is_described() {
         assert!(jobs.iter().any(|job| !job[key].is_null()), "no job has `{key}`");
         assert!(jobs.iter().any(|job| job[key].is_null()), "each job has `{key}`");
     }
+    let disabled = jobs.iter().find(|job| job["job"] == "disabled").unwrap();
+    assert!(disabled["expected_interval_ms"].is_null(), "an alert would wait for it: {disabled}");
     let runs = served.items("/api/v1/history");
     let of = |key: &str| runs.iter().map(|run| run[key].as_str().unwrap()).collect::<BTreeSet<_>>();
     assert_eq!(of("state"), BTreeSet::from(["succeeded", "skipped", "failed", "missed"]));

@@ -90,7 +90,7 @@ impl Served {
             ),
             ("skipped", job("backups = [\"42\"]") + "[when]\nwindow = \"later\"\n"),
             ("paused", cron("0")),
-            ("disabled", job("backups = [\"42\"]\nenabled = false")),
+            ("disabled", format!("enabled = false\n{}", cron("0"))),
             ("expired", "backups = [\"42\"]\n[schedule]\nat = \"2020-01-01T00:00:00Z\"\n".to_owned()),
         ];
         let jobs: Vec<(&str, &str)> = jobs.iter().map(|(name, text)| (*name, text.as_str())).collect();

@@ -51,7 +51,8 @@ pub struct JobStatus {
     /// When a run of it last succeeded, as far as that is on record.
     #[serde(skip)]
     pub last_success: Option<Timestamp>,
-    /// The longest time between two occurrences that is to be expected; `None` if it is due only once.
+    /// The longest time between two occurrences that is to be expected; `None` if it is due only once, or
+    /// switched off.
     #[serde(skip)]
     pub interval: Option<Duration>,
 }
