@@ -1,10 +1,11 @@
 //! What stands so at the moment of a scrape.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use calloff_core::overview::{AccountStatus, JobState, JobStatus, Overview, Vitals};
+use calloff_core::ids::AccountName;
+use calloff_core::overview::{JobState, JobStatus, Overview, Vitals};
 use calloff_core::restore::DebtState;
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::collector::Collector;
@@ -30,7 +31,7 @@ pub struct Scrape {
     pub heartbeat: Option<Timestamp>,
     /// Every job of the files, those that are not in force as well.
     pub jobs: Vec<JobRow>,
-    /// The accounts of `calloff.toml`.
+    /// The accounts of `calloff.toml`, and those that something is owed to besides.
     pub accounts: Vec<AccountRow>,
 }
 
@@ -93,23 +94,27 @@ impl From<&Overview> for Scrape {
             expected_interval: job.interval,
             paused_until: job.paused_until,
         };
-        let account = |account: &AccountStatus| {
-            let owed = overview.debts.iter().filter(|standing| {
-                standing.debt.state == DebtState::Owed && standing.debt.account == account.account
+        let owed = |of: &AccountName| {
+            let owed = overview.debts.iter().filter(move |standing| {
+                standing.debt.state == DebtState::Owed && standing.debt.account == *of
             });
-            AccountRow {
-                name: account.account.as_str().to_owned(),
-                vitals: account.vitals,
-                restores_owed: owed.clone().count(),
-                restore_due: owed.map(|standing| standing.due(overview.at)).min(),
-            }
+            (owed.clone().count(), owed.map(|standing| standing.due(overview.at)).min())
         };
+        let account = |name: &AccountName, vitals| {
+            let (restores_owed, restore_due) = owed(name);
+            AccountRow { name: name.as_str().to_owned(), vitals, restores_owed, restore_due }
+        };
+        // What is owed to an account stays owed when its table is gone.
+        let known: BTreeSet<&AccountName> = overview.accounts.iter().map(|of| &of.account).collect();
+        let debtors = overview.debts.iter().map(|standing| &standing.debt.account);
+        let gone: BTreeSet<&AccountName> = debtors.filter(|name| !known.contains(name)).collect();
+        let standing = overview.accounts.iter().map(|of| account(&of.account, of.vitals));
         Self {
             now: overview.at,
             since: overview.daemon.since,
             heartbeat: Some(overview.daemon.looked_at),
             jobs: overview.jobs.iter().map(job).collect(),
-            accounts: overview.accounts.iter().map(account).collect(),
+            accounts: standing.chain(gone.into_iter().map(|name| account(name, None))).collect(),
         }
     }
 }
@@ -203,5 +208,68 @@ impl Gauges<'_> {
     fn plain(&mut self, name: &'static str, help: &str, value: Option<f64>) -> fmt::Result {
         let encoder: MetricEncoder<'_> = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         value.map_or(Ok(()), |value| ConstGauge::new(value).encode(encoder))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use calloff_core::ids::{BackupId, RestoreId};
+    use calloff_core::overview::{DaemonStatus, Health, ReloadStatus, StandingDebt};
+    use calloff_core::reload::Verdict;
+    use calloff_core::restore::{Debt, Payment, PreImage};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_is_owed_to_an_account_that_is_gone_is_counted() {
+        let at = Timestamp::UNIX_EPOCH;
+        let debt = Debt {
+            restore_id: RestoreId::new(Uuid::from_u128(9)),
+            account: "gone".parse().unwrap(),
+            job: "freeze".to_owned(),
+            pre_image: PreImage {
+                backup: BackupId::parse("42").unwrap(),
+                rrule: "RRULE:FREQ=WEEKLY".to_owned(),
+                status: None,
+                scheduled_date: None,
+                start_date: None,
+                requester: None,
+            },
+            also: vec![],
+            owed_since: at,
+            due: at,
+            state: DebtState::Owed,
+            tries: 0,
+            next_try: None,
+            reason: None,
+            restored: None,
+            ended_at: None,
+            reminded_at: None,
+        };
+        let by_hand = Payment::ByHand("its account is not in calloff.toml".to_owned());
+        let reload = ReloadStatus { verdict: Verdict::Accepted, at, since: at, reason: None };
+        let overview = Overview {
+            at,
+            daemon: DaemonStatus {
+                pid: 7,
+                version: String::new(),
+                since: at,
+                reload,
+                health: Health::new(vec![]),
+                looked_at: at,
+                is_beating: true,
+                under_way: 0,
+                overdue: vec![],
+            },
+            jobs: vec![],
+            loaded: vec![],
+            accounts: vec![],
+            debts: vec![StandingDebt { debt, payment: by_hand }],
+            recent: vec![],
+        };
+        let scrape = Scrape::from(&overview);
+        let [row] = scrape.accounts.as_slice() else { panic!("{scrape:?}") };
+        assert_eq!((row.name.as_str(), row.restores_owed, row.restore_due), ("gone", 1, Some(at)));
     }
 }
