@@ -113,6 +113,16 @@ impl Played {
 }
 
 #[test]
+fn what_would_have_come_after_a_job_was_taken_away_is_not_overdue() {
+    let mut agenda = Agenda::new([(job("a", 10, 0), at(1))], BTreeMap::new(), start());
+    let due = agenda.due(at(10), start());
+    let (place, cursor) = (due[0].place, due[0].decision.cursor().unwrap());
+    assert!(agenda.overdue(place, cursor, at(200)).is_some(), "it is busy since");
+    agenda.replace([], at(15));
+    assert_eq!(agenda.overdue(place, cursor, at(200)), None);
+}
+
+#[test]
 fn who_finds_the_schedule_moved_is_not_late_for_that() {
     // Another process has loaded the edited file first: the record counts from a second before.
     let mut agenda = Agenda::new([(job("a", 7, 0), at(1))], BTreeMap::new(), start());

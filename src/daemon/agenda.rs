@@ -306,8 +306,11 @@ impl Agenda {
     #[must_use]
     pub fn overdue(&self, place: usize, cursor: Timestamp, now: Timestamp) -> Option<Overdue> {
         let armed = &self.jobs[place];
-        let since = agenda::upcoming(&self.entry(armed), cursor)?.fire_at;
-        agenda::is_overdue(since, now).then(|| Overdue { job: armed.job.name.clone(), since })
+        let entry = self.entry(armed);
+        let since = agenda::upcoming(&entry, cursor)?.fire_at;
+        // What would have come after its file was replaced never becomes due.
+        let is_to_come = entry.replaced_at.is_none_or(|replaced_at| since <= replaced_at);
+        (is_to_come && agenda::is_overdue(since, now)).then(|| Overdue { job: armed.job.name.clone(), since })
     }
 
     /// When the next job becomes due, as far as the idle ones go.
