@@ -213,6 +213,31 @@ fn once_tells_what_nobody_was_told_of_and_what_it_can_not_tell_stays() {
 }
 
 #[test]
+fn what_happens_while_a_secret_is_gone_waits_for_it() {
+    let endpoint = Endpoint::start(Manners::Good);
+    let place = told_at(&endpoint, HOOK, LATER);
+    assert_eq!(place.run(&["trigger", "job"]).code, 1);
+    assert_eq!(place.run(&["once"]).code, 0);
+    assert_eq!(endpoint.events(), ["failed"]);
+
+    // As where somebody calls it by hand, without the surroundings of the service.
+    std::fs::remove_file(place.path("hook")).unwrap();
+    assert_eq!(place.run(&["once"]).code, 78);
+    write_secret(&place, "hook", endpoint.url());
+    assert_eq!(place.run(&["trigger", "job"]).code, 1);
+    assert_eq!(place.run(&["once"]).code, 0);
+    assert_eq!(endpoint.events(), ["failed"], "that was told");
+
+    std::fs::remove_file(place.path("hook")).unwrap();
+    mend(&place);
+    assert_eq!(place.run(&["trigger", "job"]).code, 0);
+    assert_eq!(place.run(&["once"]).code, 78);
+    write_secret(&place, "hook", endpoint.url());
+    assert_eq!(place.run(&["once"]).code, 0);
+    assert_eq!(endpoint.events(), ["failed", "recovered"]);
+}
+
+#[test]
 fn mail_is_sent_to_whoever_wants_it() {
     let server = MailServer::start();
     let settings = format!(

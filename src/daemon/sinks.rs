@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calloff_core::config::{Notify, Settings};
-use calloff_core::notify::Subscription;
+use calloff_core::notify::{Event, Subscription};
 
 use crate::error::chain;
 use crate::files::read_secret;
@@ -20,6 +20,8 @@ pub struct Sinks {
     pub ping: Option<(Arc<Ping>, Duration)>,
     /// Those who can't be told, by name, each with the reason.
     pub missing: Vec<(String, String)>,
+    /// What those are to be told of who can't be told yet.
+    waiting: Vec<Subscription>,
 }
 
 impl Sinks {
@@ -41,7 +43,10 @@ impl Sinks {
                 Ok(sink) => all.sinks.push(sink),
                 Err(why) => {
                     all.missing.push((name, why));
-                    all.sinks.extend(known.cloned());
+                    match known {
+                        Some(known) => all.sinks.push(Arc::clone(known)),
+                        None => all.waiting.push(waiting(notify)),
+                    }
                 }
             }
         }
@@ -69,11 +74,18 @@ impl Sinks {
         self.missing.iter().map(|(name, why)| format!("{name}: {why}")).collect()
     }
 
-    /// What they are to be told of.
+    /// What they are to be told of, and those who can't be told yet: it waits for them.
     #[must_use]
     pub fn subscriptions(&self) -> Vec<Subscription> {
-        self.sinks.iter().map(|sink| sink.subscription().clone()).collect()
+        self.sinks.iter().map(|sink| sink.subscription()).chain(&self.waiting).cloned().collect()
     }
+}
+
+/// What waits for one who can't be told yet. Not how Calloff is: that includes this, and is told if it is still so then.
+fn waiting(notify: &Notify) -> Subscription {
+    let Subscription { sink, mut on } = notify.subscription();
+    on.retain(|event| *event != Event::Degraded);
+    Subscription { sink, on }
 }
 
 fn sink(notify: &Notify, base: &Path) -> Result<Arc<Sink>, String> {

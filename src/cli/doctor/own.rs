@@ -169,7 +169,7 @@ fn unreadable(check: Check, error: &SecretError, place: &SecretRef, key: &str) -
 
 /// Whether those who are told what happens can be: nothing is sent.
 pub(super) fn sinks(configuration: &Configuration) -> Vec<Finding> {
-    let Sinks { sinks, ping, missing } = Sinks::ready(&configuration.settings, &configuration.folder);
+    let Sinks { sinks, ping, missing, .. } = Sinks::ready(&configuration.settings, &configuration.folder);
     let mut found: Vec<Finding> = sinks
         .iter()
         .map(|sink| Finding::ok(Check::Notify, "it can be told, as far as its secret shows").of(sink.name()))
