@@ -83,11 +83,6 @@ fn is_anything(connection: &Connection, telling: &Telling) -> rusqlite::Result<b
     if untold || outbox::is_anything_left_over(connection, telling)? {
         return Ok(true);
     }
-    if telling.subscriptions.is_empty() {
-        return connection
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM told)")?
-            .query_row([], |row| row.get(0));
-    }
     for news in standing(connection, telling)? {
         let known = known(connection, &news.cause)?;
         let is_over = news.what.has_ended() && !known.is_empty();
@@ -101,13 +96,12 @@ fn is_anything(connection: &Connection, telling: &Telling) -> rusqlite::Result<b
 
 fn tell(tx: &Transaction<'_>, telling: &Telling) -> rusqlite::Result<Told> {
     let mut told = Told::default();
-    if telling.subscriptions.is_empty() {
-        // Nobody knows of anything, and nobody who comes later is told what was before.
+    if telling.subscriptions.is_empty() && !does_anybody_know(tx)? {
+        // All of it at once: nobody is told, now or later, and there is nothing whose end matters.
         let failures =
             "SELECT count(*) FROM runs WHERE untold = 1 AND state IN ('failed', 'missed') AND job != ?1";
         told.failures = tx.prepare_cached(failures)?.query_row([MANUAL_JOB], |row| row.get(0))?;
         told.runs = tx.prepare_cached("UPDATE runs SET untold = NULL WHERE untold = 1")?.execute([])?;
-        tx.prepare_cached("DELETE FROM told")?.execute([])?;
         outbox::forget_left_over(tx, telling)?;
         return Ok(told);
     }
@@ -160,6 +154,11 @@ fn tell_news(
         tx.prepare_cached("DELETE FROM told WHERE cause = ?1")?.execute([&news.cause])?;
     }
     Ok(())
+}
+
+/// Whether there is a trouble that a sink knows of, even one that there is none of now: its entry may come back.
+fn does_anybody_know(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM told)")?.query_row([], |row| row.get(0))
 }
 
 /// The sinks that know of a trouble, each with the notice of it.
@@ -291,6 +290,24 @@ mod tests {
         place.run(3, "failed");
         place.tell(&["a"], &[]).await;
         assert_eq!(place.events("a").await, ["failed"], "what goes on is");
+    }
+
+    #[tokio::test]
+    async fn the_only_sink_that_comes_back_knows_what_it_was_told() {
+        let place = Place::new();
+        place.run(1, "failed");
+        place.tell(&["a"], &["wrong"]).await;
+        assert_eq!(place.events("a").await, ["failed", "degraded"]);
+        place.run(2, "failed");
+        assert_eq!(place.tell(&[], &["wrong"]).await.runs, 1);
+        place.run(3, "failed");
+        place.tell(&["a"], &["wrong"]).await;
+        assert_eq!(place.events("a").await, ["failed", "degraded"], "it will be told, or was");
+        place.run(4, "succeeded");
+        place.tell(&[], &[]).await;
+        place.run(5, "failed");
+        place.tell(&["a"], &[]).await;
+        assert_eq!(place.events("a").await, ["failed", "degraded", "failed"], "what was over is told anew");
     }
 
     #[tokio::test]
