@@ -43,6 +43,7 @@ fn scrape(jobs: usize) -> Scrape {
     };
     Scrape {
         now: now(),
+        since: now(),
         heartbeat: Some(now()),
         jobs: (0..jobs).map(job).collect(),
         accounts: (0..jobs / 50).map(account).collect(),

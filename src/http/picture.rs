@@ -154,7 +154,7 @@ impl Drawing<'_> {
             rect.often x=(from) y=(middle - 3.0) width=(tenths(WIDTH - RIGHT - from)) height="6" {
                 title {
                     @for job in jobs.iter().take(10) {
-                        (job.job) @if let Some(interval) = job.interval { ": due every " (duration(interval)) } "\n"
+                        (job.job) @if let Some(interval) = job.interval { ": due at least every " (duration(interval)) } "\n"
                     }
                     @if jobs.len() > 10 { "and " (jobs.len() - 10) " more" }
                 }
