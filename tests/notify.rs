@@ -238,6 +238,21 @@ fn what_happens_while_a_secret_is_gone_waits_for_it() {
 }
 
 #[test]
+fn a_start_that_finds_the_same_trouble_tells_nothing_of_it() {
+    let endpoint = Endpoint::start(Manners::Good);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = format!("[http]\nlisten = \"{}\"\n{HOOK}", taken.local_addr().unwrap());
+    let place = told_at(&endpoint, &settings, LATER);
+    for _ in 0..2 {
+        let daemon = Daemon::start(&place);
+        place.wait_until("it is degraded", |place| health(place)["state"] == "degraded");
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        assert_eq!(endpoint.events(), ["degraded"]);
+        assert_eq!(daemon.stop(), Some(0));
+    }
+}
+
+#[test]
 fn mail_is_sent_to_whoever_wants_it() {
     let server = MailServer::start();
     let settings = format!(

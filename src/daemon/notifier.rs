@@ -12,6 +12,7 @@ use calloff_core::notify::{Event, Next, Notice, Tried, after, of_health};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 use super::engine::Pulse;
 use super::observer::Observer;
@@ -32,6 +33,9 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// How long it is waited until it is on record that a notice is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long after the start the parts of the daemon may still find that something is wrong with them.
+const SETTLING: Duration = Duration::from_secs(10);
+
 /// The part of the daemon that this is, where something is wrong with it.
 pub(super) const PART: &str = "notify";
 
@@ -47,6 +51,8 @@ pub struct Notifier {
     sinks: watch::Sender<Sinks>,
     /// Counts the runs that have failed or were missed.
     failures: watch::Sender<u64>,
+    /// When this began; none once it is known how Calloff is.
+    unsettled: Option<Instant>,
 }
 
 impl Notifier {
@@ -61,7 +67,8 @@ impl Notifier {
         observer: Observer,
     ) -> Self {
         let (sinks, failures) = (watch::channel(sinks).0, watch::channel(0).0);
-        Self { store, clock, base, report, observer, sinks, failures }
+        let unsettled = Some(Instant::now());
+        Self { store, clock, base, report, observer, sinks, failures, unsettled }
     }
 
     /// What tells a service how the daemon is, as the loop shows it.
@@ -103,6 +110,9 @@ impl Notifier {
                 self.tell(&made).await;
             }
             tokio::time::sleep(REST).await;
+            if right.is_some() && self.unsettled.is_some() {
+                continue;
+            }
             tokio::select! {
                 Ok(()) = commits.changed() => {}
                 Ok(()) = self.report.changed() => self.report.mark_changed(),
@@ -111,12 +121,10 @@ impl Notifier {
         }
     }
 
-    async fn tell(&self, made: &watch::Sender<u64>) {
-        let telling = Telling {
-            subscriptions: self.sinks.borrow().subscriptions(),
-            health: self.health(),
-            now: self.clock.now(),
-        };
+    async fn tell(&mut self, made: &watch::Sender<u64>) {
+        let health = self.health();
+        let telling =
+            Telling { subscriptions: self.sinks.borrow().subscriptions(), health, now: self.clock.now() };
         let failures = tell(&self.store, telling, made).await;
         self.failures.send_if_modified(|count| {
             *count += failures;
@@ -126,10 +134,13 @@ impl Notifier {
 
     /// What is not as it should be. Not what is wrong with those who are told: one would be told of itself once it can
     /// be. Nor that the record takes no writes, as it would have to keep that.
-    fn health(&self) -> Vec<String> {
+    ///
+    /// Nothing is known shortly after a start: a trouble that is still there is not to be told as over, and then again.
+    fn health(&mut self) -> Option<Vec<String>> {
         let mut reasons = self.observer.troubles_beside(&[PART, ping::PART]);
         reasons.extend(self.report.borrow().reasons());
-        reasons
+        self.unsettled = self.unsettled.filter(|since| reasons.is_empty() && since.elapsed() < SETTLING);
+        self.unsettled.is_none().then_some(reasons)
     }
 
     /// Takes the sinks of the files that are in force now.
@@ -432,7 +443,9 @@ pub async fn tell_once(
     let Some(right) = claim(store, &mut false) else { return };
     let made = watch::channel(0).0;
     let telling = async {
-        tell(store, Telling { subscriptions: sinks.subscriptions(), health, now: clock.now() }, &made).await;
+        let telling =
+            Telling { subscriptions: sinks.subscriptions(), health: Some(health), now: clock.now() };
+        tell(store, telling, &made).await;
         let mut lines = JoinSet::new();
         for sink in &sinks.sinks {
             let mut line = Line::new(Arc::clone(sink), store, clock, Troubles::default());

@@ -24,8 +24,8 @@ const MOST: usize = 1_000;
 pub struct Telling {
     /// The sinks.
     pub subscriptions: Vec<Subscription>,
-    /// What is not as it should be with Calloff itself.
-    pub health: Vec<String>,
+    /// What is not as it should be with Calloff itself, if that is known yet.
+    pub health: Option<Vec<String>>,
     /// The present instant.
     pub now: Timestamp,
 }
@@ -192,7 +192,7 @@ fn standing(connection: &Connection, telling: &Telling) -> rusqlite::Result<Vec<
             news.push(over);
         }
     }
-    news.push(of_health("files", &telling.health));
+    news.extend(telling.health.as_ref().map(|reasons| of_health("files", reasons)));
     Ok(news)
 }
 
@@ -234,7 +234,7 @@ mod tests {
                 |sink: &&str| Subscription { sink: (*sink).to_owned(), on: Event::ALL.to_vec() };
             let telling = Telling {
                 subscriptions: sinks.iter().map(subscription).collect(),
-                health: health.iter().map(|reason| (*reason).to_owned()).collect(),
+                health: Some(health.iter().map(|reason| (*reason).to_owned()).collect()),
                 now,
             };
             self.store.tell(telling).await.unwrap()
