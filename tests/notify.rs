@@ -253,6 +253,21 @@ fn a_start_that_finds_the_same_trouble_tells_nothing_of_it() {
 }
 
 #[test]
+fn that_nobody_can_be_told_is_seen_and_pinged() {
+    let (endpoint, ping) = (Endpoint::start(Manners::Good), Endpoint::start(Manners::Good));
+    let settings = format!("{HOOK}[ping]\nurl = {{ file = \"ping\" }}\nevery = \"1s\"\n");
+    let place = told_at(&endpoint, &settings, FAILING);
+    write_secret(&place, "ping", ping.url());
+    // As where another user's process was the first.
+    std::fs::create_dir_all(place.path("state/notices.lock")).unwrap();
+    let daemon = Daemon::start(&place);
+    daemon.wait_for(&place, "notice.blocked", 1);
+    place.wait_until("it is seen", |place| health(place)["reasons"].to_string().contains("notices.lock"));
+    place.wait_until("it is pinged", |_| ping.paths().contains(&"/fail".to_owned()));
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn mail_is_sent_to_whoever_wants_it() {
     let server = MailServer::start();
     let settings = format!(

@@ -39,6 +39,9 @@ const SETTLING: Duration = Duration::from_secs(10);
 /// The part of the daemon that this is, where something is wrong with it.
 pub(super) const PART: &str = "notify";
 
+/// Where it is noted that nobody can be told.
+const RIGHT: &str = "notices";
+
 /// Has sinks told while a daemon runs.
 #[derive(Debug)]
 pub struct Notifier {
@@ -104,6 +107,8 @@ impl Notifier {
                 self.renew().await;
             }
             right = right.or_else(|| claim(&self.store, &mut is_blocked));
+            let blocked = is_blocked.then_some("nobody is told anything: `notices.lock` can't be used");
+            self.observer.note_trouble(RIGHT, blocked);
             commits.borrow_and_update();
             if right.is_some() {
                 lines.follow(&self, &made);
@@ -137,7 +142,7 @@ impl Notifier {
     ///
     /// Nothing is known shortly after a start: a trouble that is still there is not to be told as over, and then again.
     fn health(&mut self) -> Option<Vec<String>> {
-        let mut reasons = self.observer.troubles_beside(&[PART, ping::PART]);
+        let mut reasons = self.observer.troubles_beside(&[PART, RIGHT, ping::PART]);
         reasons.extend(self.report.borrow().reasons());
         self.unsettled = self.unsettled.filter(|since| reasons.is_empty() && since.elapsed() < SETTLING);
         self.unsettled.is_none().then_some(reasons)
@@ -163,7 +168,10 @@ impl Notifier {
 /// The right to tell, if it can be had; that it can't is said once.
 fn claim(store: &Store, is_blocked: &mut bool) -> Option<Deliverer> {
     match store.deliverer() {
-        Ok(right) => right,
+        Ok(right) => {
+            *is_blocked = false;
+            right
+        }
         Err(error) => {
             if !std::mem::replace(is_blocked, true) {
                 tracing::warn!(
