@@ -14,6 +14,10 @@ const LIFE: Duration = Duration::from_hours(24);
 /// Tries after which a sink that refuses a notice is believed: some four minutes.
 const TRIES: u32 = 8;
 
+/// The same for those who try for a short while now and then, such as `once`: so many tries, of a notice so old.
+const FEW_TRIES: u32 = 3;
+const WHILE: Duration = Duration::from_mins(5);
+
 /// What became of a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tried {
@@ -49,7 +53,9 @@ pub enum Next {
 pub fn after(outcome: &Tried, tries: u32, age: Duration) -> Next {
     let asked = match outcome {
         Tried::Done => return Next::Done,
-        Tried::Refused { .. } if tries >= TRIES => return Next::GiveUp,
+        Tried::Refused { .. } if tries >= TRIES || (tries >= FEW_TRIES && age >= WHILE) => {
+            return Next::GiveUp;
+        }
         Tried::Refused { .. } => Duration::ZERO,
         Tried::Failed { pause, .. } => pause.unwrap_or_default(),
     };
@@ -79,6 +85,9 @@ mod tests {
             (failed(Some(1)), 3, 0, Next::After(secs(8))),
             (failed(Some(999_999)), 1, 0, Next::After(secs(3600))),
             (refused.clone(), 7, 0, Next::After(secs(128))),
+            (refused.clone(), 3, 299, Next::After(secs(8))),
+            (refused.clone(), 2, 300, Next::After(secs(4))),
+            (refused.clone(), 3, 300, Next::GiveUp),
             (refused, 8, 0, Next::GiveUp),
             (Tried::Done, 1, 99_999, Next::Done),
         ];
