@@ -272,6 +272,18 @@ fn that_nobody_can_be_told_is_seen_and_pinged() {
 }
 
 #[test]
+fn once_pings_that_it_could_not_even_begin() {
+    let ping = Endpoint::start(Manners::Good);
+    let place = place("[ping]\nurl = { file = \"ping\" }\n", LATER);
+    write_secret(&place, "ping", ping.url());
+    // A record that is none.
+    std::fs::create_dir_all(place.path("state/calloff.db")).unwrap();
+    let done = place.run(&["once"]);
+    assert_eq!(done.code, 69, "{}", done.stderr);
+    assert_eq!(ping.paths(), ["/start", "/fail"]);
+}
+
+#[test]
 fn mail_is_sent_to_whoever_wants_it() {
     let server = MailServer::start();
     let settings = format!(

@@ -10,8 +10,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::args::{LogArgs, OnceArgs};
 use super::output::Output;
 use super::results::{self, Done, Results};
-use super::setup::{self, Insisting};
-use crate::daemon::{self, Sinks};
+use super::setup::{self, Insisting, Start};
+use crate::daemon::{self, Sinks, Surroundings};
 use crate::error::Error;
 use crate::notify::Signal;
 use crate::store::Role;
@@ -28,14 +28,38 @@ pub(super) async fn once(
     let surroundings = setup::surroundings();
     let insisting = Insisting { is_strict: false, allow_empty: true };
     let start = setup::start(config, &surroundings, insisting)?;
-    let configuration = &start.configuration;
-    configuration.log(log, output.is_terminal() && !args.form.json)?;
+    start.configuration.log(log, output.is_terminal() && !args.form.json)?;
     start.say_left_out();
-    let stop = setup::stop_on_signals()?;
     let began = began(&start.sinks);
+    let ended = all_that_is_due(&start, &surroundings, args, output).await;
+    if let Some((ping, _)) = &start.sinks.ping {
+        // What comes last is to be heard last.
+        if let Some(began) = began {
+            drop(began.await);
+        }
+        let is_well = matches!(&ended, Ok(code) if *code == ExitCode::SUCCESS);
+        let (signal, why) = if is_well {
+            (Signal::Success, "")
+        } else {
+            (Signal::Fail, "not all went well: see `calloff history`")
+        };
+        daemon::say_once(ping, signal, why, TELLING).await;
+    }
+    ended
+}
+
+/// Does it, however it ends.
+async fn all_that_is_due(
+    start: &Start,
+    surroundings: &Surroundings,
+    args: &OnceArgs,
+    output: Output,
+) -> Result<ExitCode, Error> {
+    let configuration = &start.configuration;
+    let stop = setup::stop_on_signals()?;
     let store = configuration.open(Role::Command)?;
     let interrupted = store.take_over_at_start().await?;
-    let runner = start.runner(&store, &stop, &surroundings, Some(setup::RECORDING)).await?;
+    let runner = start.runner(&store, &stop, surroundings, Some(setup::RECORDING)).await?;
     let now = runner.worker.clock.now();
     let back = SignedDuration::try_from(args.since.unwrap_or_default()).unwrap_or(SignedDuration::MAX);
     let fresh = now.saturating_sub(back).unwrap_or(Timestamp::MIN);
@@ -67,21 +91,7 @@ pub(super) async fn once(
         let telling = daemon::tell_once(&store, &surroundings.clock, &start.sinks, health, TELLING);
         stop.run_until_cancelled(telling).await;
     }
-    let ended = results.finish(&store).await;
-    if let Some((ping, _)) = &start.sinks.ping {
-        // What comes last is to be heard last.
-        if let Some(began) = began {
-            drop(began.await);
-        }
-        let is_well = matches!(&ended, Ok(code) if *code == ExitCode::SUCCESS);
-        let (signal, why) = if is_well {
-            (Signal::Success, "")
-        } else {
-            (Signal::Fail, "not all went well: see `calloff history`")
-        };
-        daemon::say_once(ping, signal, why, TELLING).await;
-    }
-    ended
+    results.finish(&store).await
 }
 
 /// Tells the service that waits to hear of it that this begins; nothing waits for that.
