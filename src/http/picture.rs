@@ -42,8 +42,22 @@ pub(super) fn picture(timeline: &Timeline) -> Markup {
     }
 }
 
+/// The section that has the picture, with what its marks mean, and what else belongs to it.
+pub(super) fn section(timeline: &Timeline, more: &Markup) -> Markup {
+    html! {
+        section #coming aria-labelledby="coming-title" {
+            h2 #coming-title { "The next 14 days" }
+            div.scroll #coming-picture tabindex="0" role="region" aria-label="The next 14 days" {
+                (picture(timeline))
+            }
+            (legend())
+            (more)
+        }
+    }
+}
+
 /// What the marks mean.
-pub(super) fn legend() -> Markup {
+fn legend() -> Markup {
     let sample = |mark: Markup| html! { svg.sample viewBox="0 0 24 24" aria-hidden="true" { (mark) } };
     html! {
         ul.legend {

@@ -9,10 +9,10 @@ use calloff_core::timeline::timeline;
 use maud::{Markup, html};
 
 use super::super::format::{count, dated};
-use super::super::picture::{legend, picture};
+use super::super::picture;
 use super::super::source::Source;
 use super::attention;
-use super::front::{calls, next_backup};
+use super::front::{SPARKS, calls, next_backup};
 use super::jobs::{self, PER_PAGE, Search};
 use super::layout::{missing, page};
 
@@ -27,20 +27,14 @@ pub(in super::super) async fn account<S: Source>(
     let search = Search { account: name.clone(), ..Search::default() };
     let found = search.find(&overview);
     let shown = found.iter().take(PER_PAGE).map(|job| job.job.clone()).collect();
-    let states = source.newest_states(shown, 12).await.unwrap_or_default();
+    let states = source.newest_states(shown, SPARKS).await.unwrap_or_default();
     let content = html! {
         h1 { "Account " (name) }
         (facts(account, &overview))
         @for debt in overview.debts.iter().filter(|standing| standing.debt.account == account.account) {
             (attention::owed(debt, &overview))
         }
-        section #coming aria-labelledby="coming-title" {
-            h2 #coming-title { "The next 14 days" }
-            div.scroll #coming-picture tabindex="0" role="region" aria-label="The next 14 days" {
-                (picture(&timeline(&overview, [account])))
-            }
-            (legend())
-        }
+        (picture::section(&timeline(&overview, [account]), &html! {}))
         section #jobs aria-labelledby="jobs-title" {
             h2 #jobs-title { "Jobs" }
             (list(&overview, &search, &found, &states))

@@ -7,7 +7,7 @@ use calloff_core::timeline::timeline;
 use maud::{Markup, html};
 
 use super::super::format::{dated, seconds, time};
-use super::super::picture::{legend, picture};
+use super::super::picture;
 use super::super::source::Source;
 use super::account_path;
 use super::attention::attention;
@@ -18,7 +18,7 @@ use super::layout::{page, unread};
 const LANES: usize = 12;
 
 /// Runs of each job that its sparkline has.
-const SPARKS: u32 = 12;
+pub(super) const SPARKS: u32 = 12;
 
 pub(in super::super) async fn front<S: Source>(
     State(source): State<S>,
@@ -55,16 +55,8 @@ fn of_interest(overview: &Overview) -> Vec<&AccountStatus> {
 }
 
 fn coming(overview: &Overview, search: &Search, shown: &[&AccountStatus], lanes: Slice) -> Markup {
-    html! {
-        section #coming aria-labelledby="coming-title" {
-            h2 #coming-title { "The next 14 days" }
-            div.scroll #coming-picture tabindex="0" role="region" aria-label="The next 14 days" {
-                (picture(&timeline(overview, shown.iter().copied())))
-            }
-            (legend())
-            (lanes.links("accounts", |page| search.address(search.page, page, "#coming")))
-        }
-    }
+    let pages = lanes.links("accounts", |page| search.address(search.page, page, "#coming"));
+    picture::section(&timeline(overview, shown.iter().copied()), &pages)
 }
 
 fn table(overview: &Overview, accounts: &[&AccountStatus]) -> Markup {

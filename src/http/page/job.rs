@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::super::format::{dated, duration};
-use super::super::picture::{legend, picture};
+use super::super::picture;
 use super::super::source::{Source, Wanted};
 use super::jobs::standing;
 use super::layout::{missing, page, unread};
@@ -129,15 +129,7 @@ fn coming(overview: &Overview, job: &std::sync::Arc<Job>) -> Markup {
         ..overview.clone()
     };
     let account = overview.account(job.account.as_str());
-    html! {
-        section #coming aria-labelledby="coming-title" {
-            h2 #coming-title { "The next 14 days" }
-            div.scroll #coming-picture tabindex="0" role="region" aria-label="The next 14 days" {
-                (picture(&timeline(&own, account)))
-            }
-            (legend())
-        }
-    }
+    picture::section(&timeline(&own, account), &html! {})
 }
 
 /// Why the newest run ended as it did, before all details.
