@@ -6,7 +6,6 @@ mod support;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use support::daemon::Daemon;
 use support::program::{Done, Place};
@@ -32,9 +31,7 @@ fn strings(values: &Yaml) -> Vec<&str> {
 }
 
 fn calloff(folder: &Path, args: &[&str]) -> Done {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_calloff"));
-    command.current_dir(folder).args(args).env_remove("CALLOFF_CONFIG").env_remove("CALLOFF_LOG");
-    Done::from(command.output().unwrap())
+    Done::from(support::program::calloff().current_dir(folder).args(args).output().unwrap())
 }
 
 /// Writes a `ConfigMap` as a kubelet does: the files are links into a folder that is exchanged as a whole.

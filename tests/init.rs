@@ -12,9 +12,7 @@ use support::program::{Done, files};
 use tempfile::TempDir;
 
 fn calloff(folder: &Path, args: &[&str]) -> Done {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_calloff"));
-    command.current_dir(folder).args(args).env_remove("CALLOFF_CONFIG").env_remove("CALLOFF_LOG");
-    Done::from(command.output().unwrap())
+    Done::from(support::program::calloff().current_dir(folder).args(args).output().unwrap())
 }
 
 fn folder() -> TempDir {

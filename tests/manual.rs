@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that can't help fails its test")]
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
@@ -11,7 +13,7 @@ use clap::CommandFactory as _;
 use rstest::rstest;
 
 fn calloff(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_calloff")).args(args).env_remove("CALLOFF_CONFIG").output().unwrap()
+    support::program::calloff().args(args).output().unwrap()
 }
 
 fn stdout(args: &[&str]) -> String {

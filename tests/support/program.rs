@@ -9,6 +9,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+/// What would make the program look or act otherwise, depending on who runs the tests: `CI` alone means colours.
+const OF_THE_ENVIRONMENT: [&str; 6] =
+    ["CALLOFF_CONFIG", "CALLOFF_LOG", "CI", "CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR"];
+
 /// What must never be seen anywhere.
 pub const SECRET: &str = "canary-client-secret-0123456789";
 /// Likewise.
@@ -89,12 +93,10 @@ refresh_token = {{ env = "ACME_TOKEN" }}
 
     /// The same of a copy of the program.
     pub fn command_of(&self, program: &Path, args: &[&str]) -> Command {
-        let mut command = Command::new(program);
+        let mut command = program_of(program);
         command
             .current_dir(self.folder.path())
             .args(args)
-            .env_remove("CALLOFF_CONFIG")
-            .env_remove("CALLOFF_LOG")
             .env("ACME_SECRET", SECRET)
             .env("ACME_TOKEN", TOKEN)
             .stdin(Stdio::null());
@@ -162,6 +164,19 @@ impl Done {
         };
         self.stdout.lines().map(parse).collect()
     }
+}
+
+/// The program, the same whoever runs the tests.
+pub fn calloff() -> Command {
+    program_of(Path::new(env!("CARGO_BIN_EXE_calloff")))
+}
+
+fn program_of(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for variable in OF_THE_ENVIRONMENT {
+        command.env_remove(variable);
+    }
+    command
 }
 
 /// Sends a signal, as `kill` does.

@@ -39,7 +39,7 @@ impl Terminal {
         // With it, the terminal is the one whose Ctrl-C is for the command.
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program.get_program()).args(program.get_args());
-        command.current_dir(place.folder.path()).env_remove("NO_COLOR").env("TERM", "xterm");
+        command.current_dir(place.folder.path()).env("TERM", "xterm");
         for (name, value) in program.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
