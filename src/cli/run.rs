@@ -117,11 +117,10 @@ pub(super) async fn serve(
         }
         company.spawn(reload_on(hangups, requests));
     }
-    let company = tokio::spawn(accompany(company));
+    let has_ended = CancellationToken::new();
+    let company = tokio::spawn(accompany(company, has_ended.clone()));
     let end = engine.run(beats).await;
-    company.abort();
-    // With it the socket is gone.
-    drop(company.await);
+    has_ended.cancel();
     if let Some(announcing) = announcing {
         // It ends with the stop; nothing depends on what systemd was told.
         drop(announcing.await);
@@ -129,7 +128,10 @@ pub(super) async fn serve(
     alarm.stop().await;
     // What has its outcome still gets a moment to be written, even if the grace period was used up.
     let end = end.max(Instant::now() + Duration::from_secs(1));
-    if tokio::time::timeout_at(end, store.close()).await.is_err() {
+    let closing = tokio::time::timeout_at(end, store.close());
+    // With its company the socket is gone.
+    let (closed, _) = tokio::join!(closing, tokio::time::timeout_at(end, company));
+    if closed.is_err() {
         return Err(Error::Unrecorded);
     }
     tracing::info!(event = "daemon.stopped", "stopped");
@@ -138,9 +140,10 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// Sees to it that it is said if what goes with the loop ends in a defect: jobs are run without it.
-async fn accompany(mut company: JoinSet<()>) {
-    while let Some(ended) = company.join_next().await {
+/// Sees to it that it is said if what goes with the loop ends in a defect: jobs are run without it. When the loop
+/// has ended, so does its company, and whatever belongs to it is gone when this returns.
+async fn accompany(mut company: JoinSet<()>, has_ended: CancellationToken) {
+    while let Some(Some(ended)) = has_ended.run_until_cancelled(company.join_next()).await {
         if let Err(error) = ended {
             tracing::error!(
                 event = "daemon.defect",
@@ -149,6 +152,7 @@ async fn accompany(mut company: JoinSet<()>) {
             );
         }
     }
+    company.shutdown().await;
 }
 
 /// Listens for commands, where it can.
