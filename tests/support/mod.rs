@@ -5,6 +5,7 @@
 pub mod daemon;
 pub mod edits;
 pub mod endpoint;
+pub mod guarantees;
 pub mod program;
 pub mod promtool;
 pub mod scraped;

@@ -1,0 +1,230 @@
+//! What holds whatever happens, in words and in code, once. Whoever kills, starves or simulates the program holds what
+//! is left behind against this, from outside: the record as commands print it, and what Zoho saw. What came due is
+//! worked out by the test, apart from the program.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use calloff_sim::{Endpoint, Seen};
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// An occurrence that came due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    pub job: String,
+    pub occurrence: Timestamp,
+    /// Its backups; `current` among them stands for any.
+    pub backups: Vec<String>,
+    /// Whether what it cancels is to be put back.
+    pub restores: bool,
+}
+
+/// What is left behind once everything has come to rest: nothing is under way, and no window is open.
+#[derive(Debug)]
+pub struct Left<'a> {
+    pub due: &'a [Due],
+    /// The rows of `history --json`.
+    pub history: &'a [Value],
+    /// The rows of `restore list --json`.
+    pub debts: &'a [Value],
+    /// What Zoho saw, in order.
+    pub seen: &'a [Seen],
+    /// The backups that Zoho has scheduled now.
+    pub scheduled: &'a BTreeSet<String>,
+    /// Targets with `run_id`, `backup` and `outcome`, as logs, outputs and sinks told them.
+    pub reported: &'a [Value],
+}
+
+/// What a guarantee finds that is not as it should be.
+type Check = fn(&Left<'_>) -> Vec<String>;
+
+/// The guarantees, each with its name.
+pub const GUARANTEES: [(&str, Check); 8] = [
+    ("every due occurrence ends in exactly one terminal state", each_ends_once),
+    ("nothing stays under way", nothing_stays_under_way),
+    ("every target is really cancelled at Zoho, or reported as not", cancelled_or_reported),
+    ("no backup is cancelled before its time, or for nobody", nothing_is_early),
+    ("what was scheduled is stored before the cancel is sent, and no debt is lost", no_debt_is_lost),
+    ("a debt is paid once, and only by what Zoho has scheduled", paid_is_scheduled),
+    ("an outcome is durable before it is reported anywhere", reported_is_on_record),
+    ("an outcome on record never changes", told_once),
+];
+
+impl Left<'_> {
+    /// Every guarantee that does not hold, with what shows it.
+    pub fn broken(&self) -> Vec<String> {
+        let found = |(name, check): &(&str, Check)| {
+            check(self).into_iter().map(|what| format!("{name}: {what}")).collect::<Vec<_>>()
+        };
+        GUARANTEES.iter().flat_map(found).collect()
+    }
+
+    /// Fails with all that does not hold.
+    #[track_caller]
+    pub fn hold(&self, context: impl std::fmt::Display) {
+        let broken = self.broken();
+        assert!(broken.is_empty(), "{}\n{context}", broken.join("\n"));
+    }
+
+    /// Runs that were set off by a schedule.
+    fn scheduled_runs(&self) -> impl Iterator<Item = &Value> {
+        self.history.iter().filter(|run| matches!(run["trigger"].as_str(), Some("schedule" | "catch_up")))
+    }
+
+    /// Every target on record, with its run.
+    fn targets(&self) -> impl Iterator<Item = (&Value, &Value)> {
+        self.history.iter().flat_map(|run| list(&run["targets"]).iter().map(move |target| (run, target)))
+    }
+
+    /// Cancels that Zoho carried out, or would have.
+    fn cancels(&self) -> impl Iterator<Item = &Seen> {
+        self.seen.iter().filter(|seen| seen.endpoint == Endpoint::Cancel && seen.acted)
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or("-")
+}
+
+fn instant(value: &Value, key: &str) -> Option<Timestamp> {
+    value[key].as_str()?.parse().ok()
+}
+
+/// A row stands for its own occurrence, and for as many before it as it says were missed; laid end to end, a job's
+/// rows are the occurrences that came due, each once.
+fn each_ends_once(left: &Left<'_>) -> Vec<String> {
+    let mut due: BTreeMap<&str, BTreeSet<Timestamp>> = BTreeMap::new();
+    for one in left.due {
+        due.entry(&one.job).or_default().insert(one.occurrence);
+    }
+    let mut rows: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for run in left.scheduled_runs() {
+        rows.entry(text(run, "job")).or_default().push(run);
+    }
+    let mut broken = vec![];
+    for job in due.keys().chain(rows.keys()).copied().collect::<BTreeSet<_>>() {
+        let mut wanted: Vec<Timestamp> = due.get(job).into_iter().flatten().rev().copied().collect();
+        let mut rows = rows.remove(job).unwrap_or_default();
+        rows.sort_by_key(|row| instant(row, "occurrence"));
+        for row in rows {
+            for count in (1..=row["missed"].as_u64().unwrap_or(1)).rev() {
+                let next = wanted.pop();
+                if next.is_none() || (count == 1 && next != instant(row, "occurrence")) {
+                    broken.push(format!("`{job}` was due at {next:?}, and on record is {row}"));
+                }
+            }
+        }
+        broken.extend(wanted.iter().rev().map(|at| format!("`{job}` was due at {at}, and is not on record")));
+    }
+    broken
+}
+
+fn nothing_stays_under_way(left: &Left<'_>) -> Vec<String> {
+    let has_ended = |run: &&Value| {
+        matches!(text(run, "state"), "succeeded" | "skipped" | "failed" | "missed")
+            && run["finished_at"].is_string()
+            && list(&run["targets"]).iter().all(|target| target["outcome"].is_string())
+    };
+    left.history.iter().filter(|run| !has_ended(run)).map(|run| format!("{run} has no end")).collect()
+}
+
+/// A success has a cancel that Zoho took while the run was under way; all else says what to do next.
+fn cancelled_or_reported(left: &Left<'_>) -> Vec<String> {
+    let mut broken = vec![];
+    for (run, target) in left.targets() {
+        let (backup, outcome) = (text(target, "backup"), text(target, "outcome"));
+        let took = |seen: &&Seen| {
+            seen.backup.as_deref() == Some(backup)
+                && instant(run, "started_at").is_some_and(|began| began <= seen.at)
+                && instant(run, "finished_at").is_some_and(|ended| seen.at <= ended)
+        };
+        match outcome {
+            // Nothing was scheduled, and no call was made.
+            "already_cancelled" if backup == "current" || target["attempts"] == 0 => {}
+            "cancelled" | "already_cancelled" => {
+                if left.cancels().find(took).is_none() {
+                    broken.push(format!("{backup} is `{outcome}`, and Zoho saw no cancel: {run}"));
+                }
+            }
+            "skipped" => {
+                if !target["reason"].is_string() {
+                    broken.push(format!("{backup} is skipped without a reason: {run}"));
+                }
+            }
+            _ => {
+                if !target["hint"].is_string() {
+                    broken.push(format!("{backup} is `{outcome}` without a hint: {run}"));
+                }
+            }
+        }
+    }
+    broken
+}
+
+/// Each cancel is for a backup that some run on record had, which was due by then.
+fn nothing_is_early(left: &Left<'_>) -> Vec<String> {
+    let is_for = |seen: &Seen, run: &Value| {
+        list(&run["targets"]).iter().any(|target| target["backup"].as_str() == seen.backup.as_deref())
+            && instant(run, "started_at").is_some_and(|began| began <= seen.at)
+            && instant(run, "occurrence").is_none_or(|occurrence| occurrence <= seen.at)
+    };
+    let of_nobody = |seen: &&Seen| !left.history.iter().any(|run| is_for(seen, run));
+    left.cancels().filter(of_nobody).map(|seen| format!("{seen}")).collect()
+}
+
+/// What was cancelled for a job that restores has a debt, in whatever state, or is scheduled after all.
+fn no_debt_is_lost(left: &Left<'_>) -> Vec<String> {
+    let restoring: BTreeSet<&str> =
+        left.due.iter().filter(|due| due.restores).map(|due| due.job.as_str()).collect();
+    let owed = |backup: &str| left.debts.iter().any(|debt| text(debt, "backup") == backup);
+    let lost = |(run, target): &(&Value, &Value)| {
+        restoring.contains(text(run, "job"))
+            && text(target, "outcome") == "cancelled"
+            && !owed(text(target, "backup"))
+            && !left.scheduled.contains(text(target, "backup"))
+    };
+    left.targets().filter(lost).map(|(run, _)| format!("nothing is owed for {run}")).collect()
+}
+
+/// As many schedules were made as debts were paid by making one, and one that is owed says why.
+fn paid_is_scheduled(left: &Left<'_>) -> Vec<String> {
+    let made = left.seen.iter().filter(|seen| {
+        seen.endpoint == Endpoint::Schedule && seen.acted && seen.code != Some("BACKUP_ALREADY_SCHEDULED")
+    });
+    let (made, paid) = (made.count(), left.debts.iter().filter(|debt| text(debt, "state") == "paid").count());
+    let mut broken = vec![];
+    if made > left.debts.len() {
+        broken.push(format!("{made} schedules were made for {} debts", left.debts.len()));
+    }
+    if paid > 0 && left.scheduled.is_empty() && left.cancels().count() <= paid {
+        broken.push(format!("{paid} debts are paid, and Zoho has nothing scheduled"));
+    }
+    broken
+}
+
+fn reported_is_on_record(left: &Left<'_>) -> Vec<String> {
+    let key = |run: &str, target: &Value| {
+        (run.to_owned(), text(target, "backup").to_owned(), text(target, "outcome").to_owned())
+    };
+    let on_record: BTreeSet<_> =
+        left.targets().map(|(run, target)| key(text(run, "run_id"), target)).collect();
+    let unknown = |told: &&Value| !on_record.contains(&key(text(told, "run_id"), told));
+    left.reported.iter().filter(unknown).map(|told| format!("{told} was told")).collect()
+}
+
+/// Whoever was told an outcome of a target is never told another one.
+fn told_once(left: &Left<'_>) -> Vec<String> {
+    let mut first: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    let mut broken = vec![];
+    for told in left.reported {
+        let (target, outcome) = ((text(told, "run_id"), text(told, "backup")), text(told, "outcome"));
+        if *first.entry(target).or_insert(outcome) != outcome {
+            broken.push(format!("{told} was told as `{}` before", first[&target]));
+        }
+    }
+    broken
+}
