@@ -144,7 +144,8 @@ impl Endpoint {
     }
 }
 
-fn read(stream: &TcpStream) -> Option<Call> {
+/// Reads a request, if it is one.
+pub fn read(stream: &TcpStream) -> Option<Call> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
