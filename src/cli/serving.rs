@@ -10,7 +10,7 @@ use calloff_core::config::Http;
 use calloff_core::ids::RunId;
 use calloff_core::overview::{Call, Overview};
 use calloff_core::run::{Run, RunState};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -253,6 +253,6 @@ async fn defect(served: &mut Option<Served>) -> String {
 }
 
 fn is_same((now, token): &Terms, (wanted, its_token): &Terms) -> bool {
-    let exposed = |token: &Option<SecretString>| token.as_ref().map(|token| token.expose_secret().to_owned());
-    now == wanted && exposed(token) == exposed(its_token)
+    let [ours, its] = [token, its_token].map(|token| token.as_ref().map(ExposeSecret::expose_secret));
+    now == wanted && ours == its
 }

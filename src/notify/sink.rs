@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use calloff_core::config::{Channel, Format, Notify};
 use calloff_core::notify::{Subscription, Tried, slack};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 #[cfg(feature = "email")]
@@ -82,8 +82,8 @@ impl Sink {
     /// Whether another one would be told in the same way.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        let exposed = |sink: &Self| sink.secret.as_ref().map(|secret| secret.expose_secret().to_owned());
-        self.notify.channel == other.notify.channel && exposed(self) == exposed(other)
+        let [ours, its] = [self, other].map(|sink| sink.secret.as_ref().map(ExposeSecret::expose_secret));
+        self.notify.channel == other.notify.channel && ours == its
     }
 
     /// Tells it once: `body` is the notice as JSON, and `key` what tells it from others.

@@ -363,11 +363,11 @@ impl Tokens {
     }
 
     fn kept_token(&self, kept: &Kept, refused: Option<&AccessToken>) -> Option<AccessToken> {
-        let text = kept.access_token.as_ref()?;
+        let token = kept.access_token.as_ref()?;
         let usable = self.is_fresh(kept.expires_at)
-            && refused.is_none_or(|refused| refused.expose_secret() != text.as_str());
+            && refused.is_none_or(|refused| refused.expose_secret() != token.expose_secret());
         let told = || Told { scopes: kept.scopes.clone(), api_domain: kept.api_domain.clone() };
-        usable.then(|| AccessToken::new(SecretString::from(text.clone()), kept.expires_at, told()))
+        usable.then(|| AccessToken::new(token.clone(), kept.expires_at, told()))
     }
 
     /// Refuses while the endpoint is to be left alone, be it at its own wish or because its count is used up.
@@ -418,7 +418,7 @@ impl Tokens {
                 let expires_at = now.saturating_add(usable).unwrap_or(Timestamp::MAX);
                 kept.issued.retain(|&at| now.duration_since(at).unsigned_abs() < SILENCE);
                 kept.issued.push(now);
-                kept.access_token = Some(token.expose_secret().to_owned());
+                kept.access_token = Some(token.clone());
                 kept.expires_at = expires_at;
                 kept.scopes.clone_from(&scopes);
                 kept.api_domain.clone_from(&api_domain);

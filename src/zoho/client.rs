@@ -10,6 +10,7 @@ use calloff_core::ids::{AccountName, BackupId};
 use calloff_core::live::LiveBackup;
 use calloff_core::outcome::{Answer, Reply};
 use http::{HeaderValue, Method, Request, header};
+use secrecy::zeroize::Zeroizing;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -193,7 +194,8 @@ fn request(
     url: String,
     body: Option<Value>,
 ) -> http::Result<Request<Bytes>> {
-    let mut authorization = HeaderValue::try_from(format!("Zoho-oauthtoken {}", token.expose_secret()))?;
+    let value = Zeroizing::new(format!("Zoho-oauthtoken {}", token.expose_secret()));
+    let mut authorization = HeaderValue::try_from(value.as_str())?;
     authorization.set_sensitive(true);
     let request = Request::builder().method(method).uri(url).header(header::AUTHORIZATION, authorization);
     match body {

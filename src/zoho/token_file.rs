@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use calloff_core::ids::AccountName;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Where an account's token is kept: a file of mode 0600 in a folder of mode 0700.
 #[derive(Debug, Clone)]
@@ -15,14 +17,15 @@ pub(super) struct TokenFile {
     path: PathBuf,
 }
 
-/// What is kept. The token is a secret; so this has no `Debug`.
+/// What is kept.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Kept {
     /// Digest of the credentials it was got with: a token for others is of no use.
     pub(super) credentials: String,
     /// The token, while one is valid.
-    pub(super) access_token: Option<String>,
+    #[serde(serialize_with = "exposed")]
+    pub(super) access_token: Option<SecretString>,
     /// When it stops being accepted.
     pub(super) expires_at: Timestamp,
     /// The scopes that Zoho named with it.
@@ -58,7 +61,7 @@ impl TokenFile {
     /// What is kept; nothing where the file is absent or damaged.
     pub(super) fn read(&self) -> io::Result<Kept> {
         match std::fs::read(&self.path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
+            Ok(bytes) => Ok(serde_json::from_slice(&Zeroizing::new(bytes)).unwrap_or_default()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Kept::default()),
             Err(error) => Err(error),
         }
@@ -70,14 +73,24 @@ impl TokenFile {
         let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path)?;
         // The mode above counts only for a file that is made.
         file.set_permissions(Permissions::from_mode(0o600))?;
-        file.write_all(&serde_json::to_vec(kept)?)?;
+        file.write_all(&Zeroizing::new(serde_json::to_vec(kept)?))?;
         std::fs::rename(path, &self.path)
     }
+}
+
+/// This file is the one place that a token is written to.
+#[expect(clippy::ref_option, reason = "serde hands fields over like this")]
+fn exposed<S: Serializer>(token: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    token.as_ref().map(ExposeSecret::expose_secret).serialize(serializer)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn token(kept: &Kept) -> Option<&str> {
+        kept.access_token.as_ref().map(ExposeSecret::expose_secret)
+    }
 
     fn file() -> (tempfile::TempDir, TokenFile) {
         let state = tempfile::tempdir().unwrap();
@@ -95,7 +108,7 @@ mod tests {
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&file.path), 0o600);
         assert_eq!(mode(file.path.parent().unwrap()), 0o700);
-        assert_eq!(file.read().unwrap().access_token.as_deref(), Some("1000.a"));
+        assert_eq!(token(&file.read().unwrap()), Some("1000.a"));
     }
 
     #[test]
@@ -104,7 +117,7 @@ mod tests {
         let older = r#"{"credentials":"c","access_token":"1000.a","expires_at":"2026-11-27T16:00:00Z","issued":[],"silent_until":null}"#;
         std::fs::write(&file.path, older).unwrap();
         let kept = file.read().unwrap();
-        assert_eq!((kept.access_token.as_deref(), kept.scopes), (Some("1000.a"), None));
+        assert_eq!((token(&kept), kept.scopes.as_deref()), (Some("1000.a"), None));
     }
 
     #[test]
