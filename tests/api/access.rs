@@ -150,6 +150,27 @@ fn whoever_has_no_token_sees_nothing() {
 }
 
 #[test]
+fn whatever_is_shown_is_text() {
+    const HOSTILE: &str = "</td><script>alert(1)</script><img src=x onerror=alert(2)>\"'&";
+    let quoted = serde_json::to_string(HOSTILE).unwrap();
+    let job =
+        format!("description = {quoted}\nbackups = [\"44\"]\n[schedule]\nat = \"2080-01-01T00:00:00Z\"\n");
+    let served = Served::start(&[("job", &job)], "");
+    assert_eq!(served.place.run(&["trigger", "job", "--reason", HOSTILE]).code, 0);
+    assert_eq!(served.place.run(&["pause", "job", "--for", "1h", "--reason", HOSTILE]).code, 0);
+    let query: String = HOSTILE.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
+    for (path, least) in [("/", 1), ("/jobs/job", 3), (&format!("/?q={query}"), 1)] {
+        let page = served.get(path).text();
+        assert!(!page.contains("<script>alert") && !page.contains("<img"), "{path}: {page}");
+        let shown = page.matches("&lt;script&gt;alert(1)&lt;/script&gt;").count();
+        assert!(shown >= least, "{path} shows it {shown} times: {page}");
+    }
+    let json = served.get("/api/v1/jobs/job");
+    assert_eq!(json.header("Content-Type"), Some("application/json"));
+    assert_eq!(json.header("X-Content-Type-Options"), Some("nosniff"));
+}
+
+#[test]
 fn no_secret_is_ever_shown() {
     let served = Served::with_everything(NEEDS_TOKEN);
     let cache = std::fs::read_to_string(served.place.path("state/tokens/acme.json")).unwrap();
