@@ -140,7 +140,9 @@ fn cancelled_or_reported(left: &Left<'_>) -> Vec<String> {
         let took = |seen: &&Seen| {
             seen.backup.as_deref() == Some(backup)
                 && instant(run, "started_at").is_some_and(|began| began <= seen.at)
-                && instant(run, "finished_at").is_some_and(|ended| seen.at <= ended)
+                // The record counts milliseconds, and Zoho's side does not.
+                && instant(run, "finished_at")
+                    .is_some_and(|ended| seen.at.as_millisecond() <= ended.as_millisecond())
         };
         match outcome {
             // Nothing was scheduled, and no call was made.
