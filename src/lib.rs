@@ -1,13 +1,14 @@
 //! Calls off scheduled Zoho CRM data backups, declaratively.
 //!
 //! This crate acts; what it decides is in `calloff-core`. The edges (`clock`, `store`, `zoho`…) don't import
-//! one another; `cli` and `daemon` wire them.
+//! one another; `cli` and `daemon` wire them. Whatever is written to last goes through `failpoint`.
 
 pub mod cli;
 pub mod clock;
 pub mod control;
 pub mod daemon;
 pub mod error;
+mod failpoint;
 pub mod files;
 pub mod http;
 pub mod logs;

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::{Answer, Asked, Request, name_of, read_line};
 use crate::error::chain;
+use crate::failpoint::durably;
 
 /// Commands that are answered at the same time.
 const AT_ONCE: usize = 16;
@@ -42,21 +43,23 @@ impl Server {
     /// If the place can't be used, or a daemon listens there.
     pub fn bind(path: &Path) -> io::Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
+            let mut maker = DirBuilder::new();
+            maker.recursive(true).mode(0o750);
+            durably("control.folder", || maker.create(folder))?;
         }
         if is_left_over(path) {
-            fs::remove_file(path)?;
+            durably("control.cleared", || fs::remove_file(path))?;
         }
         // It appears in one piece, with its mode, and never in the place of another one.
         let aside = path.with_extension(std::process::id().to_string());
-        drop(fs::remove_file(&aside));
-        let listener = UnixListener::bind(&aside)?;
+        drop(durably("control.cleared_aside", || fs::remove_file(&aside)));
+        let listener = durably("control.bound", || UnixListener::bind(&aside))?;
         let placed = fs::set_permissions(&aside, Permissions::from_mode(0o600)).and_then(|()| {
             let metadata = aside.metadata()?;
-            fs::hard_link(&aside, path)?;
+            durably("control.named", || fs::hard_link(&aside, path))?;
             Ok(metadata)
         });
-        drop(fs::remove_file(&aside));
+        drop(durably("control.unnamed", || fs::remove_file(&aside)));
         let metadata = placed.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => io::ErrorKind::AddrInUse.into(),
             _ => error,
@@ -112,7 +115,7 @@ impl Drop for Server {
         let is_ours = |file: fs::Metadata| (file.dev(), file.ino()) == self.identity;
         if self.path.symlink_metadata().is_ok_and(is_ours) {
             // A leftover is recognised at the next start.
-            drop(fs::remove_file(&self.path));
+            drop(durably("control.gone", || fs::remove_file(&self.path)));
         }
     }
 }

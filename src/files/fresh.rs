@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::{NamedTempFile, PersistError};
 
+use crate::failpoint::durably;
+
 /// As much as any refresh token takes: a disk that is full is noticed before there is one.
 const RESERVED: usize = 4096;
 
@@ -93,7 +95,7 @@ impl FreshSecret {
         let reserved = make(folder(path).to_owned()).and_then(|reserved| {
             let mut file = as_file(&reserved);
             file.write_all(&[b'\n'; RESERVED])?;
-            file.sync_all()?;
+            durably("secret.reserved", || file.sync_all())?;
             Ok(reserved)
         });
         reserved.map_err(|source| FreshError::Write { path: path.to_owned(), source })
@@ -106,17 +108,15 @@ impl FreshSecret {
     /// If that fails after all. What is written by then is kept.
     pub fn write(mut self, secret: &SecretString) -> Result<(), UnplacedError> {
         self.fill(secret).map_err(UnplacedError::Lost)?;
-        let placed = if self.replaces {
-            self.file.persist(&self.path)
-        } else {
-            self.file.persist_noclobber(&self.path)
-        };
+        let (file, path, replaces) = (self.file, &self.path, self.replaces);
+        let persist = if replaces { NamedTempFile::persist } else { NamedTempFile::persist_noclobber };
+        let placed = durably("secret.named", || persist(file, path));
         let unplaced = placed.err().map(|PersistError { error, file }| match file.keep() {
             Ok((_, file)) => UnplacedError::Beside { file, source: error },
             Err(unkept) => UnplacedError::Lost(unkept.error),
         });
         // It is there; that its name is durable too is more than some file systems can be asked for.
-        drop(File::open(folder(&self.path)).and_then(|folder| folder.sync_all()));
+        drop(durably("secret.kept", || File::open(folder(path)).and_then(|folder| folder.sync_all())));
         unplaced.map_or(Ok(()), Err)
     }
 
@@ -124,7 +124,7 @@ impl FreshSecret {
         self.file.rewind()?;
         self.file.as_file().set_len(0)?;
         writeln!(self.file, "{}", secret.expose_secret())?;
-        self.file.as_file().sync_all()
+        durably("secret.written", || self.file.as_file().sync_all())
     }
 }
 

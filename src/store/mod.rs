@@ -6,8 +6,6 @@
 
 mod calls;
 mod examine;
-#[cfg(feature = "failpoints")]
-mod failpoint;
 mod history;
 mod holds;
 mod live;
@@ -44,6 +42,7 @@ pub use runs::{Attempt, Claim, Claimed, Decided, Decision, Ending, Missed, NewRu
 pub use tail::{Brief, Mark, Tail};
 pub use writer::Health;
 
+use crate::failpoint::durably;
 use owner::Owner;
 use writer::Writer;
 
@@ -135,10 +134,9 @@ impl Store {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
             _ => PathBuf::from("."),
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o750)
-            .create(&folder)
+        let mut maker = DirBuilder::new();
+        maker.recursive(true).mode(0o750);
+        durably("record.folder", || maker.create(&folder))
             .map_err(|source| StoreError::Folder { path: folder.clone(), source })?;
         let connection = schema::open(path)?;
         let process = Process {

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use super::notices::Telling;
 use super::rows::timestamp;
 use super::{Store, StoreError};
+use crate::failpoint::durably;
 
 /// How long what was meant for a sink that there is none of any more is kept: its entry may come back.
 const KEEP: SignedDuration = SignedDuration::from_hours(24);
@@ -43,7 +44,9 @@ impl Store {
     /// If its file can't be made or locked.
     pub fn deliverer(&self) -> io::Result<Option<Deliverer>> {
         let path = self.folder().join(LOCK);
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o640);
+        let file = durably("notices.lock", || options.open(path))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Deliverer { _locked: file })),
             Err(TryLockError::WouldBlock) => Ok(None),

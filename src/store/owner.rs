@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::failpoint::durably;
+
 /// What a process opens the record for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -57,13 +59,15 @@ impl Owner {
         if process.role == Role::Reader {
             return Ok(Self { id, folder, file: None });
         }
-        std::fs::create_dir_all(&folder)?;
+        durably("owners.folder", || std::fs::create_dir_all(&folder))?;
         let unnamed = folder.join(format!("{id}.new"));
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&unnamed)?;
+        let mut file =
+            durably("owner.made", || OpenOptions::new().write(true).create_new(true).open(&unnamed))?;
         file.lock()?;
-        file.write_all(&serde_json::to_vec(process)?)?;
+        let text = serde_json::to_vec(process)?;
+        durably("owner.written", || file.write_all(&text))?;
         // Under its own name it is never seen without its lock.
-        std::fs::rename(unnamed, path(&folder, &id))?;
+        durably("owner.named", || std::fs::rename(unnamed, path(&folder, &id)))?;
         Ok(Self { id, folder, file: Some(file) })
     }
 
@@ -105,7 +109,7 @@ impl Owner {
     /// Forgets processes that were killed. Their runs must have been taken over before.
     pub(super) fn sweep(&self) {
         for path in files(&self.folder).filter(|path| !is_locked(path)) {
-            drop(std::fs::remove_file(path));
+            drop(durably("owner.swept", || std::fs::remove_file(path)));
         }
     }
 }
@@ -114,7 +118,7 @@ impl Drop for Owner {
     fn drop(&mut self) {
         if self.file.is_some() {
             // A leftover costs nothing but a file name.
-            drop(std::fs::remove_file(path(&self.folder, &self.id)));
+            drop(durably("owner.gone", || std::fs::remove_file(path(&self.folder, &self.id))));
         }
     }
 }

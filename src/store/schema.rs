@@ -9,6 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::StoreError;
+use crate::failpoint::durably;
 
 /// How long a statement waits for another process's transaction before it is put back in line.
 pub(super) const BUSY: Duration = Duration::from_secs(2);
@@ -224,7 +225,7 @@ fn pause() {
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    durably("record.logged_ahead", || connection.pragma_update(None, "journal_mode", "WAL"))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // A short command must not pay for a checkpoint when it ends; SQLite makes one every 1,000 pages anyway.
@@ -251,7 +252,7 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         tx.execute_batch(migration)?;
     }
     tx.pragma_update(None, "user_version", newest())?;
-    tx.commit()
+    durably("record.migrated", || tx.commit())
 }
 
 #[cfg(test)]
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn commits_are_durable() {
+    fn the_record_is_in_wal_mode_with_full_synchronous() {
         let folder = tempfile::tempdir().unwrap();
         let connection = open(&folder.path().join("calloff.db")).unwrap();
         let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();

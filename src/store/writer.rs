@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::StoreError;
+use crate::failpoint::{self, durably};
 
 /// Writes in one transaction at most: enough to make the disk's wait negligible, few enough to answer soon.
 const GROUP: usize = 512;
@@ -129,7 +130,7 @@ async fn work(
 ) {
     let connection = Arc::new(Mutex::new(connection));
     let mut group = Vec::new();
-    while !group.is_empty() || queue.recv_many(&mut group, group_size()).await > 0 {
+    while !group.is_empty() || queue.recv_many(&mut group, failpoint::group(GROUP)).await > 0 {
         let connection = Arc::clone(&connection);
         let committing = std::mem::take(&mut group);
         // A commit that panicked took its group with it: the senders are gone, and those who wait are told.
@@ -185,19 +186,7 @@ fn apply(connection: &mut Connection, group: &mut [Box<dyn Write>]) -> rusqlite:
     for write in group {
         write.apply(&tx)?;
     }
-    #[cfg(feature = "failpoints")]
-    super::failpoint::before_commit();
-    tx.commit()?;
-    #[cfg(feature = "failpoints")]
-    super::failpoint::after_commit();
-    Ok(())
-}
-
-fn group_size() -> usize {
-    #[cfg(feature = "failpoints")]
-    return super::failpoint::group(GROUP);
-    #[cfg(not(feature = "failpoints"))]
-    GROUP
+    durably("record.commit", || tx.commit())
 }
 
 /// Whether the reason for an error may go away: a lock, a full disk, a file system that is read-only or gone.

@@ -11,6 +11,8 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::failpoint::durably;
+
 /// Where an account's token is kept: a file of mode 0600 in a folder of mode 0700.
 #[derive(Debug, Clone)]
 pub(super) struct TokenFile {
@@ -47,10 +49,14 @@ impl TokenFile {
     /// when the file is dropped, and when the process ends.
     pub(super) fn try_lock(&self) -> io::Result<Option<File>> {
         if let Some(folder) = self.path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            let mut maker = DirBuilder::new();
+            maker.recursive(true).mode(0o700);
+            durably("tokens.folder", || maker.create(folder))?;
         }
         let path = self.path.with_extension("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let file = durably("token.lock", || options.open(path))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -70,11 +76,14 @@ impl TokenFile {
     /// Replaces what is kept, whole or not at all.
     pub(super) fn write(&self, kept: &Kept) -> io::Result<()> {
         let path = self.path.with_extension("new");
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path)?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(true).write(true).mode(0o600);
+        let mut file = durably("token.made", || options.open(&path))?;
         // The mode above counts only for a file that is made.
         file.set_permissions(Permissions::from_mode(0o600))?;
-        file.write_all(&Zeroizing::new(serde_json::to_vec(kept)?))?;
-        std::fs::rename(path, &self.path)
+        let text = Zeroizing::new(serde_json::to_vec(kept)?);
+        durably("token.written", || file.write_all(&text))?;
+        durably("token.named", || std::fs::rename(path, &self.path))
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "a helper that can't help fails its test")]
 
+pub mod aftermath;
 pub mod canary;
 pub mod daemon;
 pub mod edits;
