@@ -6,6 +6,7 @@
 
 mod calls;
 mod examine;
+mod file;
 mod history;
 mod holds;
 mod live;
@@ -43,6 +44,7 @@ pub use tail::{Brief, Mark, Tail};
 pub use writer::Health;
 
 use crate::failpoint::durably;
+use file::RecordFile;
 use owner::Owner;
 use writer::Writer;
 
@@ -102,8 +104,7 @@ struct Shared {
     path: PathBuf,
     folder: PathBuf,
     writer: Writer,
-    owner: Owner,
-    process: Process,
+    owner: Arc<Owner>,
 }
 
 impl Store {
@@ -146,18 +147,24 @@ impl Store {
             since: now,
             control,
         };
-        let owner = Owner::new(&folder, &process)
-            .map_err(|source| StoreError::Folder { path: folder.clone(), source })?;
-        Ok(Self {
-            shared: Arc::new(Shared {
-                path: path.to_path_buf(),
-                folder,
-                writer: Writer::start(connection),
-                owner,
-                process,
+        let owner = Arc::new(Owner::new(&folder, process));
+        let is_known = owner.make_known().is_ok();
+        let (known, file) = (Arc::clone(&owner), RecordFile::of(path)?);
+        let writer = Writer::start(
+            connection,
+            Box::new(move |connection| {
+                file.is_there()?;
+                known.make_known()?;
+                file.writable(connection)
             }),
-            reader: Arc::default(),
-        })
+        );
+        if !is_known {
+            // Who waits here for a disk to have room becomes known then, and is not well until then. What is due does
+            // not wait for it.
+            drop(writer.write(|_| Ok(())));
+        }
+        let shared = Shared { path: path.to_path_buf(), folder, writer, owner };
+        Ok(Self { shared: Arc::new(shared), reader: Arc::default() })
     }
 
     /// A handle that reads through a connection of its own: whoever reads through the other does not wait for it.
@@ -175,7 +182,7 @@ impl Store {
     /// This process, as others who work on the record see it.
     #[must_use]
     pub fn process(&self) -> &Process {
-        &self.shared.process
+        self.shared.owner.process()
     }
 
     /// The daemon that works on this record now, if there is one.
@@ -235,10 +242,13 @@ impl Store {
             if reader.is_none() {
                 *reader = Some(schema::open(&shared.path)?);
             }
-            match &*reader {
-                Some(connection) => Ok(query(connection)?),
-                None => Err(StoreError::Closed),
-            }
+            let read = match &*reader {
+                Some(connection) => query(connection)?,
+                None => return Err(StoreError::Closed),
+            };
+            // One that can only read would keep others from writing when they may again.
+            reader.take_if(|connection| !file::can_write(connection));
+            Ok(read)
         })
         .await
         .map_err(|_| StoreError::Closed)?

@@ -7,6 +7,7 @@
 use std::fs::{File, OpenOptions, ReadDir, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -47,28 +48,52 @@ pub struct Process {
 pub(super) struct Owner {
     id: String,
     folder: PathBuf,
-    /// Locked for as long as this lives; those who claim no runs have none.
-    file: Option<File>,
+    process: Process,
+    /// Locked for as long as this lives, once it could be made; those who claim no runs have none.
+    file: Mutex<Option<File>>,
 }
 
 impl Owner {
-    /// Makes this process known in the state folder, unless it claims no runs.
-    pub(super) fn new(state: &Path, process: &Process) -> io::Result<Self> {
-        let folder = state.join(FOLDER);
+    /// This process, which is not known yet.
+    pub(super) fn new(state: &Path, process: Process) -> Self {
         let id = Uuid::now_v7().to_string();
-        if process.role == Role::Reader {
-            return Ok(Self { id, folder, file: None });
+        Self { id, folder: state.join(FOLDER), process, file: Mutex::default() }
+    }
+
+    /// Makes this process known in the state folder, unless it is, or claims no runs.
+    pub(super) fn make_known(&self) -> io::Result<()> {
+        let mut known = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none() && self.process.role != Role::Reader {
+            *known = Some(self.made()?);
         }
-        durably("owners.folder", || std::fs::create_dir_all(&folder))?;
-        let unnamed = folder.join(format!("{id}.new"));
-        let mut file =
-            durably("owner.made", || OpenOptions::new().write(true).create_new(true).open(&unnamed))?;
-        file.lock()?;
-        let text = serde_json::to_vec(process)?;
-        durably("owner.written", || file.write_all(&text))?;
+        Ok(())
+    }
+
+    fn made(&self) -> io::Result<File> {
+        durably("owners.folder", || std::fs::create_dir_all(&self.folder))?;
+        let unnamed = self.folder.join(format!("{}.new", self.id));
+        let written = self.written(&unnamed);
+        if written.is_err() {
+            // A full disk has room for a name, and not for what it names.
+            drop(durably("owner.swept", || std::fs::remove_file(&unnamed)));
+        }
+        let file = written?;
         // Under its own name it is never seen without its lock.
-        durably("owner.named", || std::fs::rename(unnamed, path(&folder, &id)))?;
-        Ok(Self { id, folder, file: Some(file) })
+        durably("owner.named", || std::fs::rename(unnamed, path(&self.folder, &self.id)))?;
+        Ok(file)
+    }
+
+    fn written(&self, unnamed: &Path) -> io::Result<File> {
+        let mut file =
+            durably("owner.made", || OpenOptions::new().write(true).create_new(true).open(unnamed))?;
+        file.lock()?;
+        let text = serde_json::to_vec(&self.process)?;
+        durably("owner.written", || file.write_all(&text))?;
+        Ok(file)
+    }
+
+    pub(super) fn process(&self) -> &Process {
+        &self.process
     }
 
     pub(super) fn id(&self) -> &str {
@@ -116,7 +141,7 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        if self.file.is_some() {
+        if self.file.get_mut().is_ok_and(|file| file.is_some()) {
             // A leftover costs nothing but a file name.
             drop(durably("owner.gone", || std::fs::remove_file(path(&self.folder, &self.id))));
         }
@@ -168,7 +193,9 @@ mod tests {
     fn owner(state: &Path, role: Role) -> Owner {
         let process =
             Process { role, pid: 1, version: "0".into(), since: Timestamp::UNIX_EPOCH, control: None };
-        Owner::new(state, &process).unwrap()
+        let owner = Owner::new(state, process);
+        owner.make_known().unwrap();
+        owner
     }
 
     #[test]
@@ -193,6 +220,26 @@ mod tests {
         watching.sweep();
         assert!(path(&watching.folder, watching.id()).exists());
         assert!(!path(&watching.folder, "killed").exists());
+    }
+
+    #[test]
+    fn an_owner_that_could_not_be_made_known_becomes_so_later() {
+        let state = tempfile::tempdir().unwrap();
+        let in_the_way = state.path().join(FOLDER);
+        std::fs::write(&in_the_way, "").unwrap();
+        let process = Process {
+            role: Role::Daemon,
+            pid: 1,
+            version: "0".into(),
+            since: Timestamp::UNIX_EPOCH,
+            control: None,
+        };
+        let owner = Owner::new(state.path(), process);
+        owner.make_known().unwrap_err();
+        std::fs::remove_file(in_the_way).unwrap();
+        owner.make_known().unwrap();
+        owner.make_known().unwrap();
+        assert_eq!(owner.living().len(), 1);
     }
 
     #[test]

@@ -69,13 +69,43 @@ pub enum RunDebt {
 }
 
 impl Store {
-    /// The same, for a start, which does not wait for a record that takes no writes: the process ends then.
+    /// The same, for a start, which does not wait for a record that takes no writes. It goes ahead with the runs as they
+    /// were left; that they are this process's is in line. Another one may do so too: a missed cancel is worse than a
+    /// repeated one.
     ///
     /// # Errors
     ///
-    /// If the record takes no writes, refuses it for good, or is closed.
+    /// If the record can't be read, refuses it for good, or is closed.
     pub async fn take_over_at_start(&self) -> Result<Vec<Interrupted>, StoreError> {
-        tokio::time::timeout(PATIENCE, self.take_over()).await.map_err(|_| StoreError::Busy)?
+        let owners = self.ended_owners().await?;
+        let adopting: Vec<_> = owners.iter().map(|id| self.adopted(id.clone())).collect();
+        let adopted = async {
+            let mut interrupted = vec![];
+            for adopted in adopting {
+                interrupted.extend(adopted.await?);
+            }
+            Ok::<_, StoreError>(interrupted)
+        };
+        let mut interrupted = match self.unless_failing(adopted).await {
+            Some(adopted) => {
+                let adopted = adopted?;
+                self.shared.owner.sweep();
+                adopted
+            }
+            None => self.read(move |connection| left_by(connection, &owners)).await?,
+        };
+        interrupted.sort_by_key(|interrupted: &Interrupted| interrupted.run.run_id);
+        Ok(interrupted)
+    }
+
+    /// What comes of a write; nothing if the record takes none at present, or is slow to. The write stays in line then.
+    async fn unless_failing<T>(&self, written: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            written = written => Some(written),
+            () = self.failing() => None,
+            () = tokio::time::sleep(PATIENCE) => None,
+        }
     }
 
     /// Brings the record up to date with the loaded jobs, and says where each schedule stands.
@@ -83,11 +113,12 @@ impl Store {
     /// A job that is new, or whose fingerprint has changed, stands at `now`: an edit never makes a past
     /// instant due. On a fresh record jobs stand at `fresh` instead. A job that was away for more than an hour is
     /// new when it comes back; a shorter absence is a file on the move, and loses nothing. Nor do the jobs that
-    /// are `kept`, however long that takes.
+    /// are `kept`, however long that takes. A record that takes no writes is not waited for: what is due is not late
+    /// because of it.
     ///
     /// # Errors
     ///
-    /// If the record refuses it for good, or is closed.
+    /// If the record can't be read, refuses it for good, or is closed.
     pub async fn baselines(
         &self,
         jobs: Vec<(JobName, String)>,
@@ -100,16 +131,32 @@ impl Store {
         if let Some(stands) = unchanged(&jobs, &kept, &known, now) {
             return Ok(stands);
         }
+        let baseline = move |connection: &Connection| {
+            let is_empty = "SELECT NOT EXISTS (SELECT 1 FROM jobs)";
+            let is_empty = connection.query_row(is_empty, [], |row| row.get(0))?;
+            Ok::<_, rusqlite::Error>(if is_empty { fresh } else { now })
+        };
+        let to_read = jobs.clone();
         let write = move |tx: &Transaction<'_>| {
-            let empty: bool = tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM jobs)", [], |row| row.get(0))?;
-            let baseline = if empty { fresh } else { now };
+            let baseline = baseline(tx)?;
             mark_absent(tx, &jobs, &kept, now)?;
             jobs.iter()
                 .map(|(job, fingerprint)| Ok((job.clone(), stand(tx, job, fingerprint, baseline, now)?)))
                 .collect()
         };
-        let written = self.shared.writer.write(write);
-        tokio::time::timeout(PATIENCE, written).await.map_err(|_| StoreError::Busy)?
+        if let Some(written) = self.unless_failing(self.shared.writer.write(write)).await {
+            return written;
+        }
+        // It is in line, and will find what is found now.
+        self.read(move |connection| {
+            let baseline = baseline(connection)?;
+            let stands = |(job, fingerprint): (JobName, String)| {
+                let cursor = standing(connection, &job, &fingerprint, baseline, now)?;
+                Ok((job, cursor))
+            };
+            to_read.into_iter().map(stands).collect()
+        })
+        .await
     }
 
     /// Puts in line that schedules count anew, or don't count any more, after files have changed. Whoever waits for it
@@ -167,24 +214,29 @@ impl Store {
     ///
     /// If the record refuses it for good, or is closed.
     pub async fn take_over(&self) -> Result<Vec<Interrupted>, StoreError> {
+        let mut interrupted = vec![];
+        for id in self.ended_owners().await? {
+            interrupted.extend(self.adopted(id).await?);
+        }
+        self.shared.owner.sweep();
+        interrupted.sort_by_key(|interrupted| interrupted.run.run_id);
+        Ok(interrupted)
+    }
+
+    /// Processes that have ended before their runs did.
+    async fn ended_owners(&self) -> Result<Vec<String>, StoreError> {
         let owners = self.read(|connection| {
             let mut statement = connection
                 .prepare("SELECT DISTINCT coalesce(owner, '') FROM runs WHERE state = 'running'")?;
             statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
         });
-        let mut interrupted = vec![];
-        for id in owners.await? {
-            if !self.shared.owner.has_ended(&id) {
-                continue;
-            }
-            let ours = self.shared.owner.id().to_owned();
-            let theirs = id.clone();
-            let adopted = self.shared.writer.write(move |tx| adopt(tx, &theirs, &ours));
-            interrupted.extend(adopted.await?);
-        }
-        self.shared.owner.sweep();
-        interrupted.sort_by_key(|interrupted| interrupted.run.run_id);
-        Ok(interrupted)
+        Ok(owners.await?.into_iter().filter(|id| self.shared.owner.has_ended(id)).collect())
+    }
+
+    /// Makes the runs of another process those of this one. It is in line at once.
+    fn adopted(&self, theirs: String) -> impl Future<Output = Result<Vec<Interrupted>, StoreError>> + use<> {
+        let ours = self.shared.owner.id().to_owned();
+        self.shared.writer.write(move |tx| adopt(tx, &theirs, &ours))
     }
 }
 
@@ -228,9 +280,7 @@ fn stand(
     baseline: Timestamp,
     now: Timestamp,
 ) -> rusqlite::Result<Timestamp> {
-    let known = counts(tx, job, now)?;
-    let known = known.as_ref().map(|(known, cursor)| (known.as_str(), *cursor));
-    let cursor = agenda::baseline(known, fingerprint, baseline);
+    let cursor = standing(tx, job, fingerprint, baseline, now)?;
     tx.prepare_cached(
         "INSERT INTO jobs (job, fingerprint, cursor) VALUES (?1, ?2, ?3)
          ON CONFLICT (job) DO UPDATE SET fingerprint = excluded.fingerprint, cursor = excluded.cursor,
@@ -238,6 +288,19 @@ fn stand(
     )?
     .execute(params![job.as_str(), fingerprint, cursor.as_millisecond()])?;
     Ok(cursor)
+}
+
+/// Where a job stands, be it on record or not.
+fn standing(
+    connection: &Connection,
+    job: &JobName,
+    fingerprint: &str,
+    baseline: Timestamp,
+    now: Timestamp,
+) -> rusqlite::Result<Timestamp> {
+    let known = counts(connection, job, now)?;
+    let known = known.as_ref().map(|(known, cursor)| (known.as_str(), *cursor));
+    Ok(agenda::baseline(known, fingerprint, baseline))
 }
 
 /// What is on record of a job's schedule, as far as it still counts.
@@ -264,27 +327,46 @@ fn absent(tx: &Transaction<'_>, job: &str, now: Timestamp) -> rusqlite::Result<(
         .map(drop)
 }
 
+/// How an interrupted run is read: the columns, beside those of a run.
+const INTERRUPTED: &str = "decided, verify, restore_id IS NOT NULL AS made_debt,
+    EXISTS (SELECT 1 FROM restores WHERE restores.restore_id = runs.restore_id AND restores.state = 'owed') AS owes";
+
+fn interrupted(row: &Row<'_>) -> rusqlite::Result<Interrupted> {
+    Ok(Interrupted {
+        run: rows::run(row)?,
+        decided: row.get("decided")?,
+        verify: row.get("verify")?,
+        debt: match (row.get("made_debt")?, row.get("owes")?) {
+            (false, _) => RunDebt::None,
+            (true, true) => RunDebt::Owed,
+            (true, false) => RunDebt::Ended,
+        },
+    })
+}
+
+/// The runs that these processes have left.
+fn left_by(connection: &Connection, owners: &[String]) -> rusqlite::Result<Vec<Interrupted>> {
+    let sql = format!(
+        "SELECT {RUN_COLUMNS}, {INTERRUPTED} FROM runs WHERE state = 'running' AND coalesce(owner, '') = ?1"
+    );
+    let mut find = connection.prepare(&sql)?;
+    let mut left = vec![];
+    for owner in owners {
+        left.extend(find.query_map([owner], interrupted)?.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    for Interrupted { run, .. } in &mut left {
+        run.targets = rows::targets(connection, run.run_id)?;
+    }
+    Ok(left)
+}
+
 fn adopt(tx: &Transaction<'_>, theirs: &str, ours: &str) -> rusqlite::Result<Vec<Interrupted>> {
     let sql = format!(
         "UPDATE runs SET owner = ?2 WHERE state = 'running' AND coalesce(owner, '') = ?1
-         RETURNING {RUN_COLUMNS}, decided, verify,
-            restore_id IS NOT NULL AS made_debt,
-            EXISTS (SELECT 1 FROM restores WHERE restores.restore_id = runs.restore_id AND restores.state = 'owed') AS owes"
+         RETURNING {RUN_COLUMNS}, {INTERRUPTED}"
     );
-    let read = |row: &Row<'_>| {
-        Ok(Interrupted {
-            run: rows::run(row)?,
-            decided: row.get("decided")?,
-            verify: row.get("verify")?,
-            debt: match (row.get("made_debt")?, row.get("owes")?) {
-                (false, _) => RunDebt::None,
-                (true, true) => RunDebt::Owed,
-                (true, false) => RunDebt::Ended,
-            },
-        })
-    };
     let mut adopted =
-        tx.prepare(&sql)?.query_map([theirs, ours], read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        tx.prepare(&sql)?.query_map([theirs, ours], interrupted)?.collect::<rusqlite::Result<Vec<_>>>()?;
     let mut add = tx.prepare_cached(
         "UPDATE restores SET changes = changes + 1
          WHERE state = 'owed' AND restore_id = (SELECT restore_id FROM runs WHERE run_id = ?1)",

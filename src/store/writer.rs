@@ -1,5 +1,6 @@
 //! One writer, commits in groups.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ pub enum Health {
     /// They don't, for this reason; they are in line and tried again.
     Failing(String),
 }
+
+/// Gives the connection to write by, or says why there can be none now.
+pub(super) type Ready = Box<dyn Fn(&mut Option<Connection>) -> io::Result<&mut Connection> + Send>;
 
 /// A write in line, with whoever waits for it.
 trait Write: Send {
@@ -73,11 +77,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Self {
+    /// Starts a writer. It makes `ready` before each group; what can't be written yet stays in line.
+    pub(super) fn start(connection: Connection, ready: Ready) -> Self {
         let (queue, receiver) = mpsc::unbounded_channel();
         let (health_sender, health) = watch::channel(Health::Good);
         let (commits_sender, commits) = watch::channel(0);
-        let task = tokio::spawn(work(connection, receiver, health_sender, commits_sender));
+        let task = tokio::spawn(work((Some(connection), ready), receiver, health_sender, commits_sender));
         Self { queue: Mutex::new(Some(queue)), health, commits, task: tokio::sync::Mutex::new(Some(task)) }
     }
 
@@ -123,23 +128,31 @@ impl Writer {
 }
 
 async fn work(
-    connection: Connection,
+    record: (Option<Connection>, Ready),
     mut queue: mpsc::UnboundedReceiver<Box<dyn Write>>,
     health: watch::Sender<Health>,
     commits: watch::Sender<u64>,
 ) {
-    let connection = Arc::new(Mutex::new(connection));
+    let record = Arc::new(Mutex::new(record));
     let mut group = Vec::new();
     while !group.is_empty() || queue.recv_many(&mut group, failpoint::group(GROUP)).await > 0 {
-        let connection = Arc::clone(&connection);
+        let record = Arc::clone(&record);
         let committing = std::mem::take(&mut group);
         // A commit that panicked took its group with it: the senders are gone, and those who wait are told.
         let committed = tokio::task::spawn_blocking(move || {
-            commit(&mut connection.lock().unwrap_or_else(PoisonError::into_inner), committing)
+            let (connection, ready) = &mut *record.lock().unwrap_or_else(PoisonError::into_inner);
+            let (left, trouble) = match ready(connection) {
+                Ok(connection) => commit(connection, committing),
+                Err(error) => return (committing, Some(error.to_string())),
+            };
+            if trouble.as_ref().and_then(rusqlite::Error::sqlite_error_code) == Some(ErrorCode::ReadOnly) {
+                *connection = None;
+            }
+            (left, trouble.map(|error| error.to_string()))
         });
         let (left, trouble) = committed.await.unwrap_or_default();
         group = left;
-        tell(&health, trouble.as_ref());
+        tell(&health, trouble.as_deref());
         if trouble.is_some() {
             tokio::time::sleep(PAUSE).await;
         } else {
@@ -207,8 +220,8 @@ fn passes(error: &rusqlite::Error) -> bool {
     )
 }
 
-fn tell(health: &watch::Sender<Health>, trouble: Option<&rusqlite::Error>) {
-    let now = trouble.map_or(Health::Good, |error| Health::Failing(error.to_string()));
+fn tell(health: &watch::Sender<Health>, trouble: Option<&str>) {
+    let now = trouble.map_or(Health::Good, |why| Health::Failing(why.to_owned()));
     health.send_if_modified(|before| {
         if *before == now {
             return false;
@@ -231,6 +244,10 @@ mod tests {
     use super::*;
     use crate::store::schema;
 
+    fn always() -> Ready {
+        Box::new(|connection| connection.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into()))
+    }
+
     fn count(path: &std::path::Path) -> i64 {
         let connection = schema::open(path).unwrap();
         connection.query_row("SELECT count(*) FROM jobs", [], |row| row.get(0)).unwrap()
@@ -244,7 +261,7 @@ mod tests {
     async fn what_was_answered_is_in_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("calloff.db");
-        let writer = Writer::start(schema::open(&path).unwrap());
+        let writer = Writer::start(schema::open(&path).unwrap(), always());
         let (a, b) = tokio::join!(writer.write(insert("a")), writer.write(insert("b")));
         assert_eq!((a.unwrap(), b.unwrap()), (1, 1));
         assert_eq!(count(&path), 2);
@@ -254,7 +271,7 @@ mod tests {
     async fn one_bad_write_does_not_take_its_group_along() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("calloff.db");
-        let writer = Writer::start(schema::open(&path).unwrap());
+        let writer = Writer::start(schema::open(&path).unwrap(), always());
         let (a, twice, b) =
             tokio::join!(writer.write(insert("a")), writer.write(insert("a")), writer.write(insert("b")));
         assert!(a.is_ok() && b.is_ok());
@@ -268,7 +285,7 @@ mod tests {
         let path = folder.path().join("calloff.db");
         let ours = schema::open(&path).unwrap();
         ours.busy_timeout(Duration::ZERO).unwrap();
-        let writer = Writer::start(ours);
+        let writer = Writer::start(ours, always());
         let theirs = schema::open(&path).unwrap();
         theirs.execute_batch("BEGIN IMMEDIATE").unwrap();
         let mut health = writer.health();
@@ -287,7 +304,7 @@ mod tests {
     async fn closing_first_writes_what_is_in_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("calloff.db");
-        let writer = Writer::start(schema::open(&path).unwrap());
+        let writer = Writer::start(schema::open(&path).unwrap(), always());
         let waiting = writer.write(insert("a"));
         tokio::pin!(waiting);
         // Polled once, it is in line.

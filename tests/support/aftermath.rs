@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use super::guarantees::{Due, Left};
-use super::program::Place;
+use super::program::{Done, Place};
 
 /// What is left behind.
 #[derive(Debug)]
@@ -25,8 +25,13 @@ impl Aftermath {
     #[track_caller]
     pub fn of(place: &Place, told: Vec<Value>, context: impl Display) -> Self {
         assert_eq!(soundness(place), "ok", "the record is damaged: {context}");
-        let history = place.history();
-        let debts = place.run(&["restore", "list", "--json"]).json();
+        Self::by(place, |args| place.run(args), told)
+    }
+
+    /// The same where the program is run so.
+    pub fn by(place: &Place, run: impl Fn(&[&str]) -> Done, told: Vec<Value>) -> Self {
+        let history = run(&["history", "--json"]).json();
+        let debts = run(&["restore", "list", "--json"]).json();
         let world = place.zoho.world().lock();
         let seen: Vec<Seen> = world.seen().cloned().collect();
         let account = world.account("acme").expect("every place has it");

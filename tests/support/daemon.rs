@@ -1,7 +1,7 @@
 //! A daemon that runs, and what it logs.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -25,6 +25,11 @@ impl Daemon {
     pub fn start_with(place: &Place, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = place.command(args);
         command.envs(environment.iter().copied());
+        Self::of(place, &mut command)
+    }
+
+    /// The same by this command.
+    pub fn of(place: &Place, command: &mut Command) -> Self {
         let mut child = command
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::piped())

@@ -5,6 +5,7 @@
 pub mod aftermath;
 pub mod canary;
 pub mod daemon;
+pub mod disk;
 pub mod edits;
 pub mod endpoint;
 pub mod guarantees;
