@@ -36,7 +36,8 @@ impl Redactor {
     /// The text without secrets and control characters, cut to a readable length.
     #[must_use]
     pub fn clean(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        // First: a secret with such characters in it would be known only once they are gone.
+        let mut text = plain(text);
         for secret in &self.secrets {
             // An empty secret is refused when it is read; a very short one would mask half the text.
             if secret.expose_secret().len() >= 4 {
@@ -45,8 +46,15 @@ impl Redactor {
         }
         let words: Vec<&str> =
             text.split_whitespace().map(|word| if is_token(word) { MASK } else { word }).collect();
-        words.join(" ").chars().filter(|c| !c.is_control() && !turns_text(*c)).take(LONGEST).collect()
+        words.join(" ").chars().take(LONGEST).collect()
     }
+}
+
+/// The words of a text with single blanks between them, without characters that drive or deceive a terminal.
+fn plain(text: &str) -> String {
+    let shown = |c: &char| c.is_whitespace() || !(c.is_control() || turns_text(*c));
+    let text: String = text.chars().filter(shown).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a character changes the direction in which others are shown, so that a text could pose as another.
@@ -79,6 +87,9 @@ mod tests {
             ("version 1000.1 is fine", "version 1000.1 is fine"),
             ("red \u{1b}[31malert\u{7}", "red [31malert"),
             ("FREQ=\u{202e}YLKEEW", "FREQ=YLKEEW"),
+            ("s3cret\u{0}-can\u{200e}ary", "[redacted]"),
+            (&token.replace("456", "4\u{1b}56"), "[redacted]"),
+            ("one\r\n two\u{85}three", "one two three"),
         ] {
             assert_eq!(redactor.clean(text), want, "{text:?}");
         }
