@@ -231,6 +231,9 @@ pub fn hint(outcome: Outcome, code: Option<&str>) -> Option<&'static str> {
         (Outcome::Rejected, "INVALID_URL_PATTERN" | "INVALID_REQUEST_METHOD" | "API_NOT_SUPPORTED") => {
             "check `api_version`, `data_center` and `api_domain` of the account"
         }
+        (Outcome::Rejected, "") => {
+            "it has no code of Zoho's: see `reason`, or check the account's `api_domain` and whether a proxy answers instead"
+        }
         (Outcome::Rejected, _) => "look up the code in Zoho's documentation; trying again will not help",
         (Outcome::Exhausted, _) => {
             "Zoho could not be brought to answer in time: see whether the backup still stands, then `calloff trigger` the job"
@@ -379,6 +382,13 @@ mod tests {
         for &outcome in Outcome::ALL {
             assert_eq!(hint(outcome, None).is_some(), outcome.standing() == Standing::Failure, "{outcome:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_without_a_code_sends_nobody_to_look_one_up() {
+        let of = |code| hint(Outcome::Rejected, code).unwrap_or_default();
+        assert!(of(None).contains("`api_domain`"));
+        assert!(of(Some("LIMIT_REACHED")).contains("look up the code"));
     }
 
     #[test]
