@@ -10,8 +10,24 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// What would make the program look or act otherwise, depending on who runs the tests: `CI` alone means colours.
-const OF_THE_ENVIRONMENT: [&str; 6] =
-    ["CALLOFF_CONFIG", "CALLOFF_LOG", "CI", "CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR"];
+const OF_THE_ENVIRONMENT: [&str; 16] = [
+    "CALLOFF_CONFIG",
+    "CALLOFF_LOG",
+    "CI",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "NO_COLOR",
+    "ALL_PROXY",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+];
 
 /// What must never be seen anywhere.
 pub const SECRET: &str = "canary-client-secret-0123456789";
