@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod control;
 pub mod daemon;
+pub mod descriptors;
 pub mod error;
 mod failpoint;
 pub mod files;

@@ -46,7 +46,7 @@ use args::Command;
 use output::Output;
 
 use crate::error::Error;
-use crate::logs;
+use crate::{descriptors, logs};
 
 /// How long the end of a command waits for its traces to be sent.
 const FLUSHING: Duration = Duration::from_secs(2);
@@ -70,6 +70,7 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(cli: Cli) -> Result<ExitCode, Error> {
+    descriptors::raise_limit();
     let runtime = setup::runtime()?;
     let output = Output::new();
     let config = cli.config.as_deref();

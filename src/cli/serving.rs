@@ -16,9 +16,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::{Observer, Report};
+use crate::descriptors;
 use crate::error::chain;
 use crate::files::read_secret;
-use crate::http::{Access, Listening, Source, Unread, Wanted, router};
+use crate::http::{Access, Bounds, Listening, Source, Unread, Wanted, router};
 use crate::metrics::{Format, Metrics, Scrape};
 use crate::store::{Filter, Store, StoreError};
 
@@ -198,7 +199,7 @@ impl Serving {
     async fn begin(&self, terms: Terms, stop: &CancellationToken) -> Option<Served> {
         let (http, token) = &terms;
         let listening = match Listening::bind(http.listen).await {
-            Ok(listening) => listening,
+            Ok(listening) => listening.within(bounds()),
             Err(error) => {
                 self.say(&chain(&error), false);
                 return None;
@@ -230,6 +231,12 @@ impl Serving {
             );
         }
     }
+}
+
+/// What clients may take: of the descriptors a quarter at most, so that they leave enough for what is due.
+fn bounds() -> Bounds {
+    let bounds = Bounds::default();
+    Bounds { connections: bounds.connections.min(descriptors::limit() / 4).max(1), ..bounds }
 }
 
 /// Ends what is served.

@@ -90,6 +90,7 @@ impl Listening {
         let bounds = self.bounds;
         let places = Arc::new(Semaphore::new(bounds.connections));
         let mut connections = JoinSet::new();
+        let mut is_failing = false;
         loop {
             let place = tokio::select! {
                 biased;
@@ -107,6 +108,7 @@ impl Listening {
             };
             match accepted {
                 Ok((stream, _)) => {
+                    is_failing = false;
                     let (router, stop) = (router.clone(), stop.clone());
                     connections.spawn(async move {
                         connection(stream, router, bounds, stop).await;
@@ -115,7 +117,9 @@ impl Listening {
                 }
                 Err(error) => {
                     // Out of file descriptors, mostly: those under way will give some back.
-                    tracing::debug!(event = "http.unaccepted", %error, "a connection couldn't be accepted");
+                    if !std::mem::replace(&mut is_failing, true) {
+                        tracing::warn!(event = "http.unaccepted", %error, "a connection couldn't be accepted; trying again");
+                    }
                     tokio::time::sleep(PAUSE).await;
                 }
             }

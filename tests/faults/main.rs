@@ -7,6 +7,7 @@
 mod support;
 
 mod answers;
+mod descriptors;
 mod memory;
 mod proxy;
 mod resolve;
