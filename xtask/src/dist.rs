@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cargo_tool::CargoTool;
 use crate::say;
 use crate::steps::step;
 
-/// The version of cargo-deb whose packages are known to be right; a later minor one will do.
-const CARGO_DEB: (u32, u32) = (3, 8);
+/// Makes the package. A later minor version's packages will be right, too.
+const CARGO_DEB: CargoTool = CargoTool { name: "cargo-deb", major: 3, minor: 8 };
 
 /// A shell, and what the file with its completions is called.
 const COMPLETIONS: &[(&str, &str)] = &[("bash", "calloff"), ("zsh", "_calloff"), ("fish", "calloff.fish")];
@@ -31,7 +32,7 @@ pub(crate) fn dist() -> Option<PathBuf> {
     let program = root.join("target/release/calloff");
     let made = step("manual", Command::new(&program).args(["man", "--dir"]).arg(dist.join("man")))
         && told("completions", &completions(&program, &dist.join("completions")))
-        && cargo_deb();
+        && CARGO_DEB.install();
     let package = dist.join("calloff.deb");
     let mut deb = Command::new("cargo");
     deb.args(["deb", "--no-build", "--locked", "--output"]).arg(&package).current_dir(&root);
@@ -56,43 +57,9 @@ fn completions(program: &Path, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Installs cargo-deb if it is missing or too old. It is a tool of packagers, not a dependency.
-fn cargo_deb() -> bool {
-    let version = Command::new("cargo").args(["deb", "--version"]).output();
-    let (major, minor) = CARGO_DEB;
-    version.is_ok_and(|version| will_do(&String::from_utf8_lossy(&version.stdout)))
-        || step(
-            "cargo-deb",
-            Command::new("cargo")
-                .args(["install", "cargo-deb", "--locked", "--version"])
-                .arg(format!("^{major}.{minor}")),
-        )
-}
-
-/// Whether it is a version that this project takes: `cargo-deb 3.8.0`.
-fn will_do(version: &str) -> bool {
-    let number = version.trim().strip_prefix("cargo-deb ").unwrap_or_default();
-    let mut parts = number.split('.').map(str::parse::<u32>);
-    let (major, minor) = (parts.next(), parts.next());
-    major == Some(Ok(CARGO_DEB.0)) && minor.is_some_and(|minor| minor.is_ok_and(|minor| minor >= CARGO_DEB.1))
-}
-
 fn told(name: &str, result: &io::Result<()>) -> bool {
     if let Err(error) = result {
         say(&format!("── {name} failed: {error}"));
     }
     result.is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::will_do;
-
-    #[test]
-    fn an_older_cargo_deb_is_replaced() {
-        assert!(will_do("cargo-deb 3.8.0\n") && will_do("cargo-deb 3.10.1\n"));
-        for other in ["cargo-deb 3.7.9", "cargo-deb 2.12.0", "cargo-deb 4.0.0", "cargo-deb", "", "3.8.0"] {
-            assert!(!will_do(other), "{other:?}");
-        }
-    }
 }

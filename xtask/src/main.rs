@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use steps::{Step, run, run_with, succeeds};
 
+mod cargo_tool;
 mod dist;
+mod fuzz;
 mod promtool;
 mod steps;
 mod tools;
@@ -17,16 +19,19 @@ The project's own commands.
   cargo xtask lint     formatting, lints and documentation only
   cargo xtask tools    what the tests need, as far as it is missing
   cargo xtask dist     target/dist: the manual, completions, and the Debian package calloff.deb
+  cargo xtask fuzz [TARGET…] [--seconds N]
+                       looks for inputs that break what fuzz/src says, 20 seconds for each target; `test` takes 10
 
-Beyond Rust and a C compiler, the tests of what is packaged need systemd, D-Bus, dpkg, lintian and cargo-deb, and those of
-metrics need promtool. `test` installs what is missing: the former as root where there is apt-get, cargo-deb by cargo, and
-promtool into target/tools, out of Debian's package. Tests that boot a systemd of their own, in
+Beyond Rust and a C compiler, the tests of what is packaged need systemd, D-Bus, dpkg, lintian and cargo-deb, those of
+metrics promtool, and fuzzing a C++ compiler and cargo-fuzz. `test` installs what is missing: tools of cargo by cargo,
+promtool into target/tools, out of Debian's package, and the others as root where there is apt-get. Tests that boot a systemd of their own, in
 namespaces, take root. As root and in CI nothing is skipped; for anybody else tests that lack something are skipped, and
 `test` says so before it starts them. CALLOFF_TEST_ALL=1 or 0 says otherwise.
 ";
 
 const LINT: &[Step] = &[
     ("formatting", &["cargo", "fmt", "--all", "--check"]),
+    ("formatting of fuzz", &["cargo", "fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]),
     (
         "lints",
         &[
@@ -59,6 +64,7 @@ fn main() -> ExitCode {
         ["lint"] => run(LINT),
         ["tools"] => tools::install(),
         ["dist"] => dist::dist().is_some(),
+        ["fuzz", arguments @ ..] if let Some(asked) = fuzz::Asked::parse(arguments) => fuzz::fuzz(&asked),
         _ => {
             say(HELP);
             return ExitCode::from(64);
@@ -73,7 +79,7 @@ fn test() -> bool {
     let steps = if succeeds(&["cargo", "nextest", "--version"]) { NEXTEST } else { CARGO_TEST };
     let package = package.to_string_lossy();
     tools::announce();
-    run_with(steps, &[tools::environment(), vec![("CALLOFF_DEB", &package)]].concat())
+    run_with(steps, &[tools::environment(), vec![("CALLOFF_DEB", &package)]].concat()) && fuzz::briefly()
 }
 
 #[expect(clippy::print_stderr, reason = "this is a tool for people at a terminal")]
