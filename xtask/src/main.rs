@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use steps::{Step, run, run_with, succeeds};
 
 mod cargo_tool;
+mod deny;
 mod dist;
 mod fuzz;
 mod promtool;
@@ -19,6 +20,7 @@ The project's own commands.
   cargo xtask lint     formatting, lints and documentation only
   cargo xtask tools    what the tests need, as far as it is missing
   cargo xtask dist     target/dist: the manual, completions, and the Debian package calloff.deb
+  cargo xtask deny     which dependencies there may be, under which licences: deny.toml
   cargo xtask fuzz [TARGET…] [--seconds N]
                        looks for inputs that break what fuzz/src says, 20 seconds for each target; `test` takes 10
 
@@ -60,10 +62,11 @@ const CARGO_TEST: &[Step] =
 fn main() -> ExitCode {
     let asked: Vec<String> = env::args().skip(1).collect();
     let done = match asked.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["test"] => run(LINT) && tools::install() && test(),
+        ["test"] => run(LINT) && deny::deny_if_possible() && tools::install() && test(),
         ["lint"] => run(LINT),
         ["tools"] => tools::install(),
         ["dist"] => dist::dist().is_some(),
+        ["deny"] => deny::deny(),
         ["fuzz", arguments @ ..] if let Some(asked) = fuzz::Asked::parse(arguments) => fuzz::fuzz(&asked),
         _ => {
             say(HELP);
