@@ -300,12 +300,12 @@ mod tests {
             "looks that failed are no acts"
         );
         let often = Memory { drift: Some("a".into()), acts: 20, ..Memory::default() };
-        let soon = Drift { starts: Some(ts("2026-11-27T20:00:00Z")), ..drift("a") };
-        assert_eq!(
-            minutes(&acted_in_vain(soon, &often, ts(NOW))),
-            45,
-            "a quarter of an hour before it starts"
-        );
+        let wait = |starts: &str| {
+            let soon = Drift { starts: Some(ts(starts)), ..drift("a") };
+            minutes(&acted_in_vain(soon, &often, ts(NOW)))
+        };
+        assert_eq!(wait("2026-11-27T20:00:00Z"), 45, "a quarter of an hour before it starts");
+        assert_eq!(wait("2026-11-27T19:15:00Z"), 360, "that was now");
     }
 
     #[test]
@@ -315,7 +315,7 @@ mod tests {
         let unknown = Memory { drift: Some("old".into()), ..Memory::default() };
         let acted = |after: &str| Memory { act_after: Some(ts(after)), ..known.clone() };
         let (tried, long_ago) = (acted("2026-11-27T19:01:00Z"), acted("2026-11-27T18:59:00Z"));
-        let ahead = acted("2026-11-29T19:00:00Z");
+        let (ahead, now) = (acted("2026-11-29T19:00:00Z"), acted(NOW));
         let cancel = Course::Cancel(None);
         let end = |outcome| Course::End(End::without(outcome, "why".into()));
         let record = |reason: &str| Response::Record(reason.to_owned());
@@ -333,6 +333,7 @@ mod tests {
             (report, cancel.clone(),             &known,   Response::Nothing,                      "once"),
             (stop,   cancel.clone(),             &tried,   Response::Nothing,                      "it was just tried"),
             (stop,   cancel.clone(),             &long_ago, Response::Run,                         "it was tried some time ago"),
+            (stop,   cancel.clone(),             &now,     Response::Run,                          "it has been left alone for long enough"),
             (stop,   cancel,                     &ahead,   Response::Run,                          "the clock was ahead then"),
         ];
         for (on_drift, course, memory, want, why) in table {

@@ -352,6 +352,8 @@ mod tests {
             (400, "ALREADY_CANCELLED", false, "refused"),
             (401, "INVALID_TOKEN",     false, "refused"),
             (429, "TOO_MANY_REQUESTS", false, "put off"),
+            (429, "",                  false, "put off, by a gateway"),
+            (503, "TOO_MANY_REQUESTS", false, "put off, whatever the status"),
             (400, "INTERNAL_ERROR",    true,  "the code outweighs the status"),
             (408, "",                  true,  "a gateway gave up on it"),
             (500, "INTERNAL_ERROR",    true,  "who knows"),

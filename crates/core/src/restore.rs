@@ -464,6 +464,34 @@ mod tests {
     }
 
     #[test]
+    fn the_clock_was_set_back_only_if_it_stands_before_what_was_recorded_and_not_by_much() {
+        let before = |now: &str| is_just_before(ts(now), ts(OPENS));
+        assert!(before("2026-11-27T17:59:59Z") && before("2026-11-27T17:00:00Z"));
+        assert!(!before(OPENS), "it was recorded in this very instant");
+        assert!(!before("2026-11-27T18:00:01Z") && !before("2026-11-27T16:59:59Z"));
+    }
+
+    #[test]
+    fn a_debt_knows_what_made_it_and_names_what_it_does_not_put_back() {
+        let cancelled = |id: &str, rrule| {
+            let live = LiveBackup { id: BackupId::parse(id).ok(), ..live("SCHEDULED", Some(rrule)) };
+            PreImage::of(&live).unwrap()
+        };
+        let same = Debt { also: vec![cancelled("43", "FREQ=WEEKLY;BYDAY=TU")], ..debt() };
+        assert_eq!((debt().others(), same.others()), (None, None), "its own rule comes back");
+        let more = [cancelled("43", RULE), cancelled("44", "FREQ=DAILY"), cancelled("45", "FREQ=MONTHLY")];
+        let debt = Debt { also: more.to_vec(), ..debt() };
+        assert_eq!(
+            debt.others().unwrap(),
+            "backup 44 (SCHEDULED, FREQ=DAILY), requested by Ada; \
+             backup 45 (SCHEDULED, FREQ=MONTHLY), requested by Ada"
+        );
+        let has = |id: &str| debt.has_cancelled(BackupId::parse(id).ok().as_ref());
+        assert!(["42", "43", "44", "45"].into_iter().all(has));
+        assert!(!has("46") && !debt.has_cancelled(None));
+    }
+
+    #[test]
     fn a_debt_waits_while_a_job_is_left_out_that_may_hold_its_account() {
         let own = job("freeze", "acme", "freeze", "restore = {}");
         let now = ts("2026-11-28T00:00:00Z");
@@ -521,6 +549,7 @@ mod tests {
         let refused = Debt { tries: 1, reason: Some("why".into()), ..debt() };
         let late = Debt { due: ts("2026-11-28T00:30:00Z"), ..debt() };
         let soon = Debt { due: ts("2026-11-28T01:30:00Z"), ..debt() };
+        let just = Debt { due: ts("2026-11-28T01:00:00Z"), ..debt() };
         let at = Payment::At(ts("2026-11-28T03:00:00Z"));
         let orphaned = Payment::ByHand("orphaned".into());
         #[rustfmt::skip]
@@ -528,12 +557,26 @@ mod tests {
             (&refused, &at,           Some("why"),                       "it waits for the next try"),
             (&late,    &Payment::Now, Some("it could not be tried yet"), "an hour is long"),
             (&soon,    &Payment::Now, None,                              "it is being paid"),
+            (&just,    &Payment::Now, None,                              "an hour is not too long yet"),
             (&late,    &at,           None,                              "another window is open"),
             (&soon,    &orphaned,     Some("orphaned"),                  "a person decides"),
         ];
         for (debt, payment, want, why) in table {
             assert_eq!(overdue(debt, payment, now).as_deref(), want, "{why}");
         }
+    }
+
+    #[test]
+    fn a_refused_restore_has_a_hint_of_its_own_where_the_one_for_a_cancel_would_mislead() {
+        for (code, says) in [
+            ("LIMIT_EXCEEDED", "used up its backups"),
+            ("BACKUP_ALREADY_SCHEDULED", "waive the restore to keep what is there"),
+            ("INVALID_DATA", "schedule the backup by hand"),
+            ("OAUTH_SCOPE_MISMATCH", "ZohoCRM.bulk.backup.CREATE"),
+        ] {
+            assert!(hint(Some(code)).is_some_and(|hint| hint.contains(says)), "{code}");
+        }
+        assert_eq!([hint(Some("NO_PERMISSION")), hint(None)], [None, None], "as for a cancel");
     }
 
     #[test]
