@@ -9,6 +9,7 @@ mod cargo_tool;
 mod deny;
 mod dist;
 mod fuzz;
+mod mutants;
 mod promtool;
 mod steps;
 mod tools;
@@ -23,12 +24,14 @@ The project's own commands.
   cargo xtask deny     which dependencies there may be, under which licences: deny.toml
   cargo xtask fuzz [TARGET…] [--seconds N]
                        looks for inputs that break what fuzz/src says, 20 seconds for each target; `test` takes 10
+  cargo xtask mutants [FILE…]
+                       changes decisions of the core one by one and says which change no test notices; takes hours
 
 Beyond Rust and a C compiler, the tests of what is packaged need systemd, D-Bus, dpkg, lintian and cargo-deb, those of
 metrics promtool, and fuzzing a C++ compiler and cargo-fuzz. `test` installs what is missing: tools of cargo by cargo,
-promtool into target/tools, out of Debian's package, and the others as root where there is apt-get. Tests that boot a systemd of their own, in
-namespaces, take root. As root and in CI nothing is skipped; for anybody else tests that lack something are skipped, and
-`test` says so before it starts them. CALLOFF_TEST_ALL=1 or 0 says otherwise.
+promtool into target/tools, out of Debian's package, and the others as root where there is apt-get. Tests that boot a
+systemd of their own, in namespaces, take root. As root and in CI nothing is skipped; for anybody else tests that lack
+something are skipped, and `test` says so before it starts them. CALLOFF_TEST_ALL=1 or 0 says otherwise.
 ";
 
 const LINT: &[Step] = &[
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         ["tools"] => tools::install(),
         ["dist"] => dist::dist().is_some(),
         ["deny"] => deny::deny(),
+        ["mutants", files @ ..] if files.iter().all(|file| !file.starts_with('-')) => mutants::mutants(files),
         ["fuzz", arguments @ ..] if let Some(asked) = fuzz::Asked::parse(arguments) => fuzz::fuzz(&asked),
         _ => {
             say(HELP);
