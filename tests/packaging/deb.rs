@@ -11,7 +11,7 @@ const PACKAGE: &str = "/srv/calloff.deb";
 const SETTINGS: &str = "/srv/settings";
 
 /// The package that `cargo xtask test` has made.
-fn package() -> Option<PathBuf> {
+pub(crate) fn package() -> Option<PathBuf> {
     let package = std::env::var_os("CALLOFF_DEB").map(PathBuf::from);
     if package.is_none() {
         tools::skip("CALLOFF_DEB names no package: `cargo xtask test` makes one");
@@ -75,6 +75,7 @@ fn everything_is_where_debian_expects_it() {
         ("-rw-r--r--", "usr/share/fish/vendor_completions.d/calloff.fish"),
         ("-rw-r--r--", "usr/share/doc/calloff/README.md"),
         ("-rw-r--r--", "usr/share/doc/calloff/copyright"),
+        ("-rw-r--r--", "usr/share/doc/calloff/calloff.cdx.json"),
         ("-rw-r--r--", "usr/share/doc/calloff/docs/deploy.md"),
         ("-rw-r--r--", "usr/share/doc/calloff/docs/runbook.md"),
         ("-rw-r--r--", "usr/share/doc/calloff/schemas/job.json"),

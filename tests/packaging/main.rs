@@ -6,6 +6,7 @@
 #[expect(dead_code, unreachable_pub, reason = "other tests use the rest")]
 mod program;
 
+mod bom;
 mod by_hand;
 mod container;
 mod deb;

@@ -1,10 +1,11 @@
-//! What is handed out: the program with its manual and completions, and the Debian package.
+//! What is handed out: the program with its manual, completions and bill of materials, and the Debian package.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::bom;
 use crate::cargo_tool::CargoTool;
 use crate::say;
 use crate::steps::step;
@@ -32,6 +33,7 @@ pub(crate) fn dist() -> Option<PathBuf> {
     let program = root.join("target/release/calloff");
     let made = step("manual", Command::new(&program).args(["man", "--dir"]).arg(dist.join("man")))
         && told("completions", &completions(&program, &dist.join("completions")))
+        && bom::write(&root, &dist.join("calloff.cdx.json"))
         && CARGO_DEB.install();
     let package = dist.join("calloff.deb");
     let mut deb = Command::new("cargo");

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use steps::{Step, run, run_with, succeeds};
 
+mod bom;
 mod cargo_tool;
 mod deny;
 mod dist;
@@ -20,7 +21,7 @@ The project's own commands.
   cargo xtask test     everything a change must pass: formatting, lints, documentation, tests
   cargo xtask lint     formatting, lints and documentation only
   cargo xtask tools    what the tests need, as far as it is missing
-  cargo xtask dist     target/dist: the manual, completions, and the Debian package calloff.deb
+  cargo xtask dist     target/dist: the manual, completions, the bill of materials, the Debian package calloff.deb
   cargo xtask deny     which dependencies there may be, under which licences: deny.toml
   cargo xtask fuzz [TARGET…] [--seconds N]
                        looks for inputs that break what fuzz/src says, 20 seconds for each target; `test` takes 10
