@@ -49,8 +49,12 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// The pause between two tries to lock the cache.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// The wait after the first failure of the endpoint; it doubles, so that the tries stay within Zoho's count.
+/// The wait after the first failure of the endpoint; each further one is four times as long.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
+
+/// The longest of these waits: what an endpoint that has recovered may have to wait to be noticed. Up to it there are
+/// ten tries in any ten minutes at most, so that they stay within Zoho's count even if only their answers are lost.
+const LONGEST_WAIT: Duration = Duration::from_secs(90);
 
 /// What a refresh takes.
 #[derive(Debug, Clone)]
@@ -507,7 +511,7 @@ impl Flight {
             TokenError::Refused { .. } => REFUSAL_STANDS,
             TokenError::NotFor { wait, .. } if wait.is_zero() => {
                 self.failures = self.failures.saturating_add(1);
-                FIRST_WAIT.saturating_mul(2_u32.saturating_pow(self.failures - 1)).min(SILENCE)
+                FIRST_WAIT.saturating_mul(4_u32.saturating_pow(self.failures - 1)).min(LONGEST_WAIT)
             }
             TokenError::NotFor { wait, .. } => *wait,
         };

@@ -74,6 +74,8 @@ pub struct Stage {
     pub defaults: JobDefaults,
     pub stop: CancellationToken,
     pub metrics: Metrics,
+    /// What waits are drawn by: always the same, unless a test has others.
+    pub dice: fn() -> f64,
     folder: Arc<TempDir>,
     off_by_ms: Arc<AtomicI64>,
 }
@@ -132,6 +134,11 @@ impl Stage {
         });
     }
 
+    /// A stage of somebody else's Zoho and clock, with its record in this folder.
+    pub fn of(world: SharedWorld, clock: SharedClock, folder: Arc<TempDir>, settings: &str) -> Self {
+        Self::on(world, clock, folder, Arc::default(), settings)
+    }
+
     fn on(
         world: SharedWorld,
         clock: SharedClock,
@@ -145,7 +152,7 @@ impl Stage {
         let store = Store::open(&path, Role::Daemon, clock.now()).expect("the record can be opened");
         let stop = CancellationToken::new();
         let (defaults, metrics) = (read.defaults, Metrics::default());
-        Self { world, clock, store, settings, defaults, stop, metrics, folder, off_by_ms }
+        Self { world, clock, store, settings, defaults, stop, metrics, dice: || 1.0, folder, off_by_ms }
     }
 
     /// The same Zoho and the same record, after this process's stage has ended: what a restart finds.
@@ -166,12 +173,12 @@ impl Stage {
         Arc::new(read.value.unwrap_or_else(|| panic!("{:?}", read.diagnostics)))
     }
 
-    /// What accounts need, with dice that always show the same.
+    /// What accounts need.
     pub fn surroundings(&self) -> Surroundings {
         Surroundings {
             transport: Arc::new(InProcess { world: self.world.clone(), clock: Arc::clone(&self.clock) }),
             clock: Arc::clone(&self.clock),
-            dice: || 1.0,
+            dice: self.dice,
             metrics: self.metrics.clone(),
         }
     }
