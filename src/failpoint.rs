@@ -4,6 +4,8 @@
 //! `CALLOFF_KILL=before:3` kills the process when it is about to make its third durable write, `after:3` when that is
 //! made and nobody has been told; `before:token.named:1` when it is about to make the first one of that name. Each
 //! write of the record is a commit of its own then. With `CALLOFF_WRITES=FILE` it adds the name of each to a file.
+//!
+//! While there is a file beside the record whose name ends in `.full`, the disk is full for the record's writes.
 
 #[cfg(feature = "failpoints")]
 use armed::{end_if, pass};
@@ -27,6 +29,17 @@ pub(crate) fn group(most: usize) -> usize {
         return 1;
     }
     most
+}
+
+/// A transaction is about to begin; it can't if the disk is to be full.
+#[cfg(feature = "failpoints")]
+pub(crate) fn before_write(record: &rusqlite::Connection) -> rusqlite::Result<()> {
+    let is_full = record.path().is_some_and(|path| std::path::Path::new(&format!("{path}.full")).exists());
+    if is_full {
+        let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+        return Err(rusqlite::Error::SqliteFailure(full, None));
+    }
+    Ok(())
 }
 
 #[cfg(feature = "failpoints")]

@@ -195,6 +195,8 @@ fn commit(
 }
 
 fn apply(connection: &mut Connection, group: &mut [Box<dyn Write>]) -> rusqlite::Result<()> {
+    #[cfg(feature = "failpoints")]
+    failpoint::before_write(connection)?;
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for write in group {
         write.apply(&tx)?;

@@ -80,6 +80,13 @@ impl Left<'_> {
     fn cancels(&self) -> impl Iterator<Item = &Seen> {
         self.seen.iter().filter(|seen| seen.endpoint == Endpoint::Cancel && seen.acted)
     }
+
+    /// These, and those that it only said it had carried out.
+    fn taken(&self) -> impl Iterator<Item = &Seen> {
+        let is_taken =
+            |seen: &&Seen| seen.acted || matches!(seen.code, Some("SUCCESS" | "ALREADY_CANCELLED"));
+        self.seen.iter().filter(|seen| seen.endpoint == Endpoint::Cancel).filter(is_taken)
+    }
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -148,7 +155,7 @@ fn cancelled_or_reported(left: &Left<'_>) -> Vec<String> {
             // Nothing was scheduled, and no call was made.
             "already_cancelled" if backup == "current" || target["attempts"] == 0 => {}
             "cancelled" | "already_cancelled" => {
-                if left.cancels().find(took).is_none() {
+                if left.taken().find(took).is_none() {
                     broken.push(format!("{backup} is `{outcome}`, and Zoho saw no cancel: {run}"));
                 }
             }
@@ -178,25 +185,32 @@ fn nothing_is_early(left: &Left<'_>) -> Vec<String> {
     left.cancels().filter(of_nobody).map(|seen| format!("{seen}")).collect()
 }
 
-/// What was cancelled for a job that restores has a debt, in whatever state, or is scheduled after all.
+/// What was cancelled for a job that restores is part of a debt of its account, in whatever state, or is scheduled after
+/// all. An account has one debt at a time: what is cancelled while there is one adds nothing to it.
 fn no_debt_is_lost(left: &Left<'_>) -> Vec<String> {
     let restoring: BTreeSet<&str> =
         left.due.iter().filter(|due| due.restores).map(|due| due.job.as_str()).collect();
-    let owed = |backup: &str| left.debts.iter().any(|debt| text(debt, "backup") == backup);
+    let owed = |run: &Value| {
+        left.debts.iter().any(|debt| {
+            debt["account"] == run["account"] && instant(debt, "owed_since") <= instant(run, "finished_at")
+        })
+    };
     let lost = |(run, target): &(&Value, &Value)| {
         restoring.contains(text(run, "job"))
             && text(target, "outcome") == "cancelled"
-            && !owed(text(target, "backup"))
+            && !owed(run)
             && !left.scheduled.contains(text(target, "backup"))
     };
     left.targets().filter(lost).map(|(run, _)| format!("nothing is owed for {run}")).collect()
 }
 
-/// As many schedules were made as debts were paid by making one, and one that is owed says why.
+/// No more schedules were made than there were debts, and a debt that is still owed says why.
 fn paid_is_scheduled(left: &Left<'_>) -> Vec<String> {
-    let made = left.seen.iter().filter(|seen| {
-        seen.endpoint == Endpoint::Schedule && seen.acted && seen.code != Some("BACKUP_ALREADY_SCHEDULED")
-    });
+    // Where the answer was lost there may have been nothing to do.
+    let made = left
+        .seen
+        .iter()
+        .filter(|seen| seen.endpoint == Endpoint::Schedule && seen.acted && seen.code == Some("SUCCESS"));
     let (made, paid) = (made.count(), left.debts.iter().filter(|debt| text(debt, "state") == "paid").count());
     let mut broken = vec![];
     if made > left.debts.len() {
@@ -205,6 +219,9 @@ fn paid_is_scheduled(left: &Left<'_>) -> Vec<String> {
     if paid > 0 && left.scheduled.is_empty() && left.cancels().count() <= paid {
         broken.push(format!("{paid} debts are paid, and Zoho has nothing scheduled"));
     }
+    let is_mute = |debt: &&Value| text(debt, "state") == "owed" && !debt["reason"].is_string();
+    broken
+        .extend(left.debts.iter().filter(is_mute).map(|debt| format!("nobody knows why {debt} is not paid")));
     broken
 }
 

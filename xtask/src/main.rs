@@ -12,6 +12,7 @@ mod dist;
 mod fuzz;
 mod mutants;
 mod promtool;
+mod simulate;
 mod steps;
 mod tools;
 
@@ -27,6 +28,9 @@ The project's own commands.
                        looks for inputs that break what fuzz/src says, 20 seconds for each target; `test` takes 10
   cargo xtask mutants [FILE…]
                        changes decisions of the core one by one and says which change no test notices; takes hours
+  cargo xtask simulate [--seed N] [--minutes M]
+                       the engine in virtual time, with trouble that is drawn: for M minutes, or seed N alone
+  cargo xtask soak     a month of 10,000 jobs, accelerated
 
 Beyond Rust and a C compiler, the tests of what is packaged need systemd, D-Bus, dpkg, lintian and cargo-deb, those of
 metrics promtool, and fuzzing a C++ compiler and cargo-fuzz. `test` installs what is missing: tools of cargo by cargo,
@@ -73,12 +77,19 @@ fn main() -> ExitCode {
         ["deny"] => deny::deny(),
         ["mutants", files @ ..] if files.iter().all(|file| !file.starts_with('-')) => mutants::mutants(files),
         ["fuzz", arguments @ ..] if let Some(asked) = fuzz::Asked::parse(arguments) => fuzz::fuzz(&asked),
-        _ => {
-            say(HELP);
-            return ExitCode::from(64);
-        }
+        ["simulate", asked @ ..] => match simulate::environment(asked) {
+            Some(environment) => simulate::simulate(&environment),
+            None => return usage(),
+        },
+        ["soak"] => simulate::soak(),
+        _ => return usage(),
     };
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn usage() -> ExitCode {
+    say(HELP);
+    ExitCode::from(64)
 }
 
 /// The package is made first, as there are tests of it.
