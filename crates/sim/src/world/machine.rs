@@ -170,6 +170,11 @@ impl World {
         self.seen.iter()
     }
 
+    /// Forgets what was asked so far; it stays counted.
+    pub fn forget_seen(&mut self) {
+        self.seen.clear();
+    }
+
     /// How many requests there were.
     #[must_use]
     pub const fn requests(&self) -> u64 {
