@@ -7,6 +7,7 @@ use steps::{Step, run, run_with, succeeds};
 
 mod bom;
 mod cargo_tool;
+mod crash;
 mod deny;
 mod dist;
 mod fuzz;
@@ -31,6 +32,8 @@ The project's own commands.
   cargo xtask simulate [--seed N] [--minutes M]
                        the engine in virtual time, with trouble that is drawn: for M minutes, or seed N alone
   cargo xtask soak     a month of 10,000 jobs, accelerated
+  cargo xtask crash [--seed N] [--rounds N]
+                       kills the program at random instants; CI does some rounds
 
 Beyond Rust and a C compiler, the tests of what is packaged need systemd, D-Bus, dpkg, lintian and cargo-deb, those of
 metrics promtool, and fuzzing a C++ compiler and cargo-fuzz. `test` installs what is missing: tools of cargo by cargo,
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
             None => return usage(),
         },
         ["soak"] => simulate::soak(),
+        ["crash", arguments @ ..] => crash::crash(arguments),
         _ => return usage(),
     };
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
