@@ -13,6 +13,7 @@ mod dist;
 mod fuzz;
 mod mutants;
 mod promtool;
+mod sabotage;
 mod simulate;
 mod steps;
 mod tools;
@@ -32,6 +33,8 @@ The project's own commands.
   cargo xtask simulate [--seed N] [--minutes M]
                        the engine in virtual time, with trouble that is drawn: for M minutes, or seed N alone
   cargo xtask soak     a month of 10,000 jobs, accelerated
+  cargo xtask sabotage [TEST]
+                       breaks each guarantee on purpose, in a copy of the last commit: its test has to fail
   cargo xtask crash [--seed N] [--rounds N]
                        kills the program at random instants; CI does some rounds
 
@@ -85,6 +88,8 @@ fn main() -> ExitCode {
             None => return usage(),
         },
         ["soak"] => simulate::soak(),
+        ["sabotage"] => sabotage::sabotage(""),
+        ["sabotage", test] => sabotage::sabotage(test),
         ["crash", arguments @ ..] => crash::crash(arguments),
         _ => return usage(),
     };
