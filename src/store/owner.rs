@@ -72,15 +72,16 @@ impl Owner {
     fn made(&self) -> io::Result<File> {
         durably("owners.folder", || std::fs::create_dir_all(&self.folder))?;
         let unnamed = self.folder.join(format!("{}.new", self.id));
-        let written = self.written(&unnamed);
-        if written.is_err() {
+        let made = self.written(&unnamed).and_then(|file| {
+            // Under its own name it is never seen without its lock.
+            durably("owner.named", || std::fs::rename(&unnamed, path(&self.folder, &self.id)))?;
+            Ok(file)
+        });
+        if made.is_err() {
             // A full disk has room for a name, and not for what it names.
             drop(durably("owner.swept", || std::fs::remove_file(&unnamed)));
         }
-        let file = written?;
-        // Under its own name it is never seen without its lock.
-        durably("owner.named", || std::fs::rename(unnamed, path(&self.folder, &self.id)))?;
-        Ok(file)
+        made
     }
 
     fn written(&self, unnamed: &Path) -> io::Result<File> {
