@@ -223,6 +223,8 @@ impl<'a> Playing<'a> {
             seen: &seen,
             scheduled: &scheduled,
             reported: &reported,
+            // Every window has closed by then.
+            at: Timestamp::MAX,
         };
         broken.extend(left.broken());
         self.forgive(&mut broken);

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use calloff::clock::{Clock as _, SystemClock};
 use calloff_sim::{Seen, Status};
+use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
@@ -18,6 +20,7 @@ pub struct Aftermath {
     pub seen: Vec<Seen>,
     pub scheduled: BTreeSet<String>,
     pub reported: Vec<Value>,
+    pub at: Timestamp,
 }
 
 impl Aftermath {
@@ -30,6 +33,7 @@ impl Aftermath {
 
     /// The same where the program is run so.
     pub fn by(place: &Place, run: impl Fn(&[&str]) -> Done, told: Vec<Value>) -> Self {
+        let at = SystemClock.now();
         let history = run(&["history", "--json"]).json();
         let debts = run(&["restore", "list", "--json"]).json();
         let world = place.zoho.world().lock();
@@ -41,14 +45,14 @@ impl Aftermath {
             |id: &String| account.backup(id).is_some_and(|backup| backup.status() == Status::Scheduled);
         let scheduled = ids.chain(latest).filter(is_scheduled).collect();
         drop(world);
-        Self { history, debts, seen, scheduled, reported: told }
+        Self { history, debts, seen, scheduled, reported: told, at }
     }
 
     /// Fails with all that does not hold.
     #[track_caller]
     pub fn hold(&self, due: &[Due], context: impl Display) {
-        let Self { history, debts, seen, scheduled, reported } = self;
-        Left { due, history, debts, seen, scheduled, reported }.hold(context);
+        let Self { history, debts, seen, scheduled, reported, at } = self;
+        Left { due, history, debts, seen, scheduled, reported, at: *at }.hold(context);
     }
 
     /// The run of this job on record, if there is one.

@@ -19,7 +19,7 @@ pub struct Due {
     pub restores: bool,
 }
 
-/// What is left behind once everything has come to rest: nothing is under way, and no window is open.
+/// What is left behind once everything has come to rest: nothing is under way.
 #[derive(Debug)]
 pub struct Left<'a> {
     pub due: &'a [Due],
@@ -33,6 +33,8 @@ pub struct Left<'a> {
     pub scheduled: &'a BTreeSet<String>,
     /// Targets with `run_id`, `backup` and `outcome`, as logs, outputs and sinks told them.
     pub reported: &'a [Value],
+    /// When this was seen: what falls due later need not be paid.
+    pub at: Timestamp,
 }
 
 /// What a guarantee finds that is not as it should be.
@@ -204,7 +206,7 @@ fn no_debt_is_lost(left: &Left<'_>) -> Vec<String> {
     left.targets().filter(lost).map(|(run, _)| format!("nothing is owed for {run}")).collect()
 }
 
-/// No more schedules were made than there were debts, and a debt that is still owed says why.
+/// No more schedules were made than there were debts, and a debt that is due and still owed says why.
 fn paid_is_scheduled(left: &Left<'_>) -> Vec<String> {
     // Where the answer was lost there may have been nothing to do.
     let made = left
@@ -223,7 +225,11 @@ fn paid_is_scheduled(left: &Left<'_>) -> Vec<String> {
     if paid > 0 && left.scheduled.is_empty() && left.cancels().count() <= paid {
         broken.push(format!("{paid} debts are paid, and Zoho has nothing scheduled"));
     }
-    let is_mute = |debt: &&Value| text(debt, "state") == "owed" && !debt["reason"].is_string();
+    let is_mute = |debt: &&Value| {
+        text(debt, "state") == "owed"
+            && !debt["reason"].is_string()
+            && instant(debt, "due").is_none_or(|due| due <= left.at)
+    };
     broken
         .extend(left.debts.iter().filter(is_mute).map(|debt| format!("nobody knows why {debt} is not paid")));
     broken
