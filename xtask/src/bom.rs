@@ -11,7 +11,7 @@ use crate::cargo_tool::CargoTool;
 use crate::say;
 use crate::steps::step;
 
-const CARGO_CYCLONEDX: CargoTool = CargoTool { name: "cargo-cyclonedx", major: 0, minor: 5 };
+const CARGO_CYCLONEDX: CargoTool = CargoTool { name: "cargo-cyclonedx", major: 0, minor: 5, profile: "dev" };
 
 /// What the tool leaves beside the manifests of the workspace's programs; the first is wanted.
 const LEFT: [&str; 2] = ["calloff_bin.cdx.json", "xtask/xtask_bin.cdx.json"];

@@ -10,6 +10,8 @@ pub(crate) struct CargoTool {
     pub(crate) name: &'static str,
     pub(crate) major: u32,
     pub(crate) minor: u32,
+    /// The profile it is built by: what runs for a moment is not worth minutes of optimising.
+    pub(crate) profile: &'static str,
 }
 
 impl CargoTool {
@@ -26,7 +28,8 @@ impl CargoTool {
                 self.name,
                 Command::new("cargo")
                     .args(["install", self.name, "--locked", "--version"])
-                    .arg(format!("^{}.{}", self.major, self.minor)),
+                    .arg(format!("^{}.{}", self.major, self.minor))
+                    .args(["--profile", self.profile]),
             )
     }
 
@@ -51,7 +54,7 @@ mod tests {
 
     #[test]
     fn an_older_tool_is_replaced() {
-        let deb = CargoTool { name: "cargo-deb", major: 3, minor: 8 };
+        let deb = CargoTool { name: "cargo-deb", major: 3, minor: 8, profile: "release" };
         for will_do in ["cargo-deb 3.8.0\n", "cargo-deb 3.10.1\n"] {
             assert!(deb.will_do(will_do), "{will_do:?}");
         }

@@ -7,7 +7,7 @@ use crate::say;
 use crate::steps::{step, succeeds};
 use crate::tools::strict;
 
-const CARGO_DENY: CargoTool = CargoTool { name: "cargo-deny", major: 0, minor: 20 };
+const CARGO_DENY: CargoTool = CargoTool { name: "cargo-deny", major: 0, minor: 20, profile: "dev" };
 
 /// Checks what can be told of the tree alone, and known weaknesses where their list can be had.
 pub(crate) fn deny() -> bool {

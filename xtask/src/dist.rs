@@ -11,7 +11,7 @@ use crate::say;
 use crate::steps::step;
 
 /// Makes the package. A later minor version's packages will be right, too.
-const CARGO_DEB: CargoTool = CargoTool { name: "cargo-deb", major: 3, minor: 8 };
+const CARGO_DEB: CargoTool = CargoTool { name: "cargo-deb", major: 3, minor: 8, profile: "release" };
 
 /// A shell, and what the file with its completions is called.
 const COMPLETIONS: &[(&str, &str)] = &[("bash", "calloff"), ("zsh", "_calloff"), ("fish", "calloff.fish")];

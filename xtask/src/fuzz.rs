@@ -11,7 +11,7 @@ use crate::steps::step;
 use crate::tools::{is_there, strict};
 
 /// What builds the targets. Without a sanitizer, which there is no need of where nothing is unsafe, stable Rust will do.
-const CARGO_FUZZ: CargoTool = CargoTool { name: "cargo-fuzz", major: 0, minor: 13 };
+const CARGO_FUZZ: CargoTool = CargoTool { name: "cargo-fuzz", major: 0, minor: 13, profile: "dev" };
 
 /// The folder of the workspace.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::cargo_tool::CargoTool;
 use crate::steps::step;
 
-const CARGO_MUTANTS: CargoTool = CargoTool { name: "cargo-mutants", major: 27, minor: 1 };
+const CARGO_MUTANTS: CargoTool = CargoTool { name: "cargo-mutants", major: 27, minor: 1, profile: "release" };
 
 /// The folder of the workspace.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
