@@ -1,5 +1,8 @@
 //! The examples and documents say what the program does.
 
+#![expect(clippy::unwrap_used, reason = "a helper that can't help fails its test")]
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use calloff::clock::{Clock as _, SystemClock};
@@ -80,4 +83,53 @@ fn the_readme_explains_every_outcome_and_no_other() {
     let rows = table.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next());
     let words: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
     assert_eq!(rows.collect::<Vec<_>>(), words);
+}
+
+/// The names of all tests below a folder.
+fn tests_in(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tests_in(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(path).unwrap();
+            let mut is_test = false;
+            for line in text.lines().map(str::trim_start) {
+                let attribute = line.strip_prefix("#[").and_then(|rest| rest.split([']', '(']).next());
+                is_test |=
+                    attribute.is_some_and(|name| matches!(name.rsplit(':').next(), Some("test" | "rstest")));
+                if let Some((_, name)) = line.split_once("fn ").filter(|_| is_test) {
+                    found.insert(name.split(['(', '<']).next().unwrap_or_default().to_owned());
+                    is_test = false;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_threat_and_each_guarantee_is_tied_to_a_test_that_there_is() {
+    let mut tests = BTreeSet::new();
+    for folder in ["src", "crates", "tests", "xtask"] {
+        tests_in(&root().join(folder), &mut tests);
+    }
+    for (document, heading, least) in [
+        ("docs/threat-model.md", "| threat | what is done | test |", 30),
+        ("docs/guarantees.md", "| guarantee | what it means | test |", 9),
+    ] {
+        let text = std::fs::read_to_string(root().join(document)).unwrap();
+        let tables = text.split(heading).skip(1);
+        let rows = tables.flat_map(|table| table.lines().skip(2).take_while(|line| line.starts_with('|')));
+        let mut count = 0;
+        for row in rows {
+            let cell = row.rsplit('|').nth(1).unwrap_or_default();
+            let named: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+            assert!(!named.is_empty(), "no test: {row}");
+            for name in named {
+                assert!(tests.contains(name) || name.starts_with("cargo "), "`{name}` is no test: {row}");
+            }
+            count += 1;
+        }
+        assert!(count >= least, "{count} rows in {document}");
+    }
 }
