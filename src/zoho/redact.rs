@@ -1,5 +1,6 @@
 //! Keeps secrets out of what is stored and shown: Zoho, or a proxy, may echo a request.
 
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 /// The longest text that is kept of a message: enough to read, too little to flood a log.
@@ -36,12 +37,13 @@ impl Redactor {
     /// The text without secrets and control characters, cut to a readable length.
     #[must_use]
     pub fn clean(&self, text: &str) -> String {
-        // First: a secret with such characters in it would be known only once they are gone.
+        // First, in text and secrets alike: what hides one from a search is gone then.
         let mut text = plain(text);
         for secret in &self.secrets {
+            let secret = Zeroizing::new(plain(secret.expose_secret()));
             // An empty secret is refused when it is read; a very short one would mask half the text.
-            if secret.expose_secret().len() >= 4 {
-                text = text.replace(secret.expose_secret(), MASK);
+            if secret.len() >= 4 {
+                text = text.replace(secret.as_str(), MASK);
             }
         }
         let words: Vec<&str> =
@@ -94,5 +96,9 @@ mod tests {
             assert_eq!(redactor.clean(text), want, "{text:?}");
         }
         assert_eq!(redactor.clean(&"x".repeat(10_000)).len(), LONGEST);
+        for secret in ["two  blanks", "a blank at the end ", "pasted\u{200e}mark"] {
+            let redactor = Redactor::new(vec![SecretString::from(secret)]);
+            assert_eq!(redactor.clean(&format!("it is {secret}")), "it is [redacted]", "{secret:?}");
+        }
     }
 }
