@@ -16,7 +16,7 @@ use calloff::daemon::{
 };
 use calloff::files::Loader;
 use calloff::metrics::{Format, Scrape};
-use calloff::store::{Interrupted, Kept, Role, Store};
+use calloff::store::{Kept, Role, Store};
 use calloff_core::agenda::{self as rules, Entry};
 use calloff_core::config::Job;
 use calloff_core::ids::JobName;
@@ -395,22 +395,6 @@ async fn what_is_counted_outlives_reloads_and_the_verdict_is_told() {
     live.end().await;
 }
 
-async fn interrupted(stage: &Stage, job: &Arc<Job>) -> Vec<Interrupted> {
-    let mut runner = stage.runner_of(std::slice::from_ref(job));
-    let path = stage.store.folder().join("calloff.db");
-    runner.worker.store = Store::open(&path, Role::Command, stage.clock.now()).unwrap();
-    let (store, its_job) = (runner.worker.store.clone(), Arc::clone(job));
-    let task = tokio::spawn(async move { drop(runner.trigger(&its_job, None).await) });
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    task.abort();
-    drop(task.await);
-    store.close().await;
-    drop(store);
-    let interrupted = stage.store.take_over().await.unwrap();
-    assert_eq!(interrupted.len(), 1);
-    interrupted
-}
-
 #[rstest::rstest]
 #[case("an account whose secret is not there", true, "")]
 #[case("a file that is wrong, before anything was settled", false, "when.status = [\"SCHEDULED\"]\n")]
@@ -424,7 +408,7 @@ async fn an_interrupted_run_waits_for_what_a_start_did_without(
     let stage = Stage::new(slow, "");
     let text = format!("backups = [\"1\"]\nverify = false\n{when}schedule.at = \"2090-01-01T00:00:00Z\"\n");
     let job = stage.job("a", &text);
-    let interrupted = interrupted(&stage, &job).await;
+    let interrupted = stage.interrupted(&job).await;
     let whole = stage.runner_of(std::slice::from_ref(&job));
     let quarantined = Quarantined { job: job.name.clone(), account: None, why: String::new() };
     let left_out = Arc::new(LeftOut { jobs: vec![quarantined], ..LeftOut::default() });

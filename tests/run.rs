@@ -32,6 +32,35 @@ async fn an_internal_error_is_retried_with_growing_waits() {
     assert_eq!(at, [0, 1, 3], "at once, after 1 s, and 2 s after that");
 }
 
+/// Two processes that start on a record which takes no writes may both go ahead with a run that was interrupted.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_two_processes_take_up_ends_once_whoever_is_first_with_which_target() {
+    let slow = "[accounts.acme]\nlatency = \"5s\"\n[[accounts.acme.backups]]\nid = \"1\"\nfaults = [\"ok\", \"INTERNAL_ERROR\"]\n\
+                [[accounts.acme.backups]]\nid = \"2\"\nfaults = [\"INTERNAL_ERROR\", \"ok\"]\n";
+    let stage = Stage::new(slow, "");
+    let job = stage.job("job", &ONE.replace("\"1\"", "\"1\", \"2\""));
+    let left = stage.interrupted(&job).await.remove(0);
+    let taking_up = [&left, &left].map(|left| {
+        let (runner, left) = (stage.runner_of(std::slice::from_ref(&job)), left.clone());
+        tokio::spawn(async move { drop(runner.take_up(left).await) })
+    });
+    for taken_up in taking_up {
+        within_the_hour(taken_up).await.unwrap();
+    }
+    let history = stage.history().await;
+    assert_eq!(history.len(), 1);
+    assert_eq!(history[0].state, RunState::Succeeded, "{history:?}");
+    assert!(history[0].finished_at.is_some());
+    // Each was first with one of them, and the other's was on record by then.
+    let codes: Vec<String> = stage.cancels().into_iter().map(|(_, code)| code).collect();
+    let count = |code: &str| codes.iter().filter(|it| *it == code).count();
+    assert_eq!(
+        (count("SUCCESS"), count("INTERNAL_ERROR"), count("ALREADY_CANCELLED")),
+        (2, 2, 2),
+        "{codes:?}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_ends_as_success() {
     let stage = Stage::new(&faults(r#"["drop-after"]"#), "");

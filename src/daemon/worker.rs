@@ -284,7 +284,9 @@ impl Worker {
         let targets: Vec<Target> = endings.iter().map(|ending| ending.target.clone()).collect();
         let writing = self.store.ended(run.run_id, endings, keep_open, self.clock.now());
         let written = self.durable(&run, &targets, writing).await?;
-        announce_all(&run, targets.iter().filter(|target| !(keep_open && target.is_success())));
+        if written != Written::ByAnother {
+            announce_all(&run, targets.iter().filter(|target| !(keep_open && target.is_success())));
+        }
         Ok(if let Written::LastOfRun(at) = written { Some(at) } else { None })
     }
 
@@ -300,7 +302,7 @@ impl Worker {
                 announce_all(&key, &targets);
                 Ok(at)
             }
-            Written::OneOfRun | Written::NoSuchRun => Err(NotRecorded),
+            Written::OneOfRun | Written::ByAnother | Written::NoSuchRun => Err(NotRecorded),
         }
     }
 

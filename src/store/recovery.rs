@@ -86,13 +86,14 @@ impl Store {
             }
             Ok::<_, StoreError>(interrupted)
         };
-        let mut interrupted = match self.unless_failing(adopted).await {
-            Some(adopted) => {
-                let adopted = adopted?;
-                self.shared.owner.sweep();
-                adopted
-            }
-            None => self.read(move |connection| left_by(connection, &owners)).await?,
+        let mut interrupted = if let Some(adopted) = self.unless_failing(adopted).await {
+            let adopted = adopted?;
+            self.shared.owner.sweep();
+            adopted
+        } else {
+            // Of some it may be on record by now that they are this process's, which has none of its own yet.
+            let owners: BTreeSet<_> = owners.into_iter().chain([self.shared.owner.id().to_owned()]).collect();
+            self.read(move |connection| left_by(connection, &owners)).await?
         };
         interrupted.sort_by_key(|interrupted: &Interrupted| interrupted.run.run_id);
         Ok(interrupted)
@@ -344,15 +345,19 @@ fn interrupted(row: &Row<'_>) -> rusqlite::Result<Interrupted> {
     })
 }
 
-/// The runs that these processes have left.
-fn left_by(connection: &Connection, owners: &[String]) -> rusqlite::Result<Vec<Interrupted>> {
+/// The runs that these processes have left. All are found as they stand at one instant: one that changes hands
+/// meanwhile is among them.
+fn left_by(connection: &Connection, owners: &BTreeSet<String>) -> rusqlite::Result<Vec<Interrupted>> {
     let sql = format!(
-        "SELECT {RUN_COLUMNS}, {INTERRUPTED} FROM runs WHERE state = 'running' AND coalesce(owner, '') = ?1"
+        "SELECT {RUN_COLUMNS}, coalesce(owner, '') AS theirs, {INTERRUPTED} FROM runs WHERE state = 'running'"
     );
     let mut find = connection.prepare(&sql)?;
+    let mut rows = find.query([])?;
     let mut left = vec![];
-    for owner in owners {
-        left.extend(find.query_map([owner], interrupted)?.collect::<rusqlite::Result<Vec<_>>>()?);
+    while let Some(row) = rows.next()? {
+        if owners.contains(row.get_ref("theirs")?.as_str()?) {
+            left.push(interrupted(row)?);
+        }
     }
     for Interrupted { run, .. } in &mut left {
         run.targets = rows::targets(connection, run.run_id)?;

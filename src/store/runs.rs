@@ -93,6 +93,8 @@ pub enum Written {
     OneOfRun,
     /// It is on record, and its run ended at this instant.
     LastOfRun(Timestamp),
+    /// Another process, which took the run up as well, had put an outcome on record before; the run is still open.
+    ByAnother,
     /// The run is not on record: its claim came too late, and another process has run the occurrence.
     NoSuchRun,
 }
@@ -235,14 +237,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<Written, StoreError> {
         let write = move |tx: &Transaction<'_>| {
-            let mut pending = None;
+            let (mut pending, mut by_another) = (None, false);
             for Ending { position, target, attempt, stopped: _ } in &endings {
                 if let Some(attempt) = attempt {
                     insert_attempt(tx, run, *position, attempt)?;
                 }
-                pending = end_target(tx, run, *position, target)?;
-                if pending.is_none() {
-                    return Ok(Written::NoSuchRun);
+                match end_target(tx, run, *position, target)? {
+                    Some(left) => pending = Some(left),
+                    None if is_open(tx, run)? => by_another = true,
+                    None => return Ok(Written::NoSuchRun),
                 }
             }
             if endings.iter().any(|ending| ending.stopped == Some(true)) {
@@ -255,6 +258,7 @@ impl Store {
             }
             match pending {
                 Some(0) if !keep_open => end_run(tx, run, now).map(Written::LastOfRun),
+                _ if by_another => Ok(Written::ByAnother),
                 _ => Ok(Written::OneOfRun),
             }
         };
@@ -273,6 +277,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Written, StoreError> {
         let write = move |tx: &Transaction<'_>| {
+            if !is_open(tx, run)? {
+                return Ok(Written::NoSuchRun);
+            }
             let run_id = run.to_string();
             for (position, target) in &targets {
                 let updated = tx
@@ -490,6 +497,12 @@ fn end_target(
     tx.prepare_cached("UPDATE runs SET pending = pending - 1 WHERE run_id = ?1 RETURNING pending")?
         .query_row([&run_id], |row| row.get(0))
         .optional()
+}
+
+/// Whether a run is on record and has not ended.
+fn is_open(tx: &Transaction<'_>, run: RunId) -> rusqlite::Result<bool> {
+    tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM runs WHERE run_id = ?1 AND state = 'running')")?
+        .query_row([run.to_string()], |row| row.get(0))
 }
 
 fn end_run(tx: &Transaction<'_>, run: RunId, now: Timestamp) -> rusqlite::Result<Timestamp> {

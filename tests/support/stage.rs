@@ -11,7 +11,7 @@ use calloff::daemon::{
     self, Access, Accounts, Beat, Ended, Engine, Keeper, Key, Runner, Surroundings, Worker,
 };
 use calloff::metrics::Metrics;
-use calloff::store::{Filter, Role, Store};
+use calloff::store::{Filter, Interrupted, Role, Store};
 use calloff::zoho::{Fault, Sending, Transport};
 use calloff_core::config::{Job, JobDefaults, Settings, parse_job, parse_settings};
 use calloff_core::reload::LeftOut;
@@ -224,6 +224,23 @@ impl Stage {
             Ended::Complete(run) => run,
             other => panic!("not complete: {other:?}"),
         }
+    }
+
+    /// Runs that a process has left which triggered a job and was killed a second later.
+    pub async fn interrupted(&self, job: &Arc<Job>) -> Vec<Interrupted> {
+        let mut runner = self.runner_of(std::slice::from_ref(job));
+        let path = self.store.folder().join("calloff.db");
+        runner.worker.store = Store::open(&path, Role::Command, self.clock.now()).unwrap();
+        let (store, its_job) = (runner.worker.store.clone(), Arc::clone(job));
+        let task = tokio::spawn(async move { drop(runner.trigger(&its_job, None).await) });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        task.abort();
+        drop(task.await);
+        store.close().await;
+        drop(store);
+        let interrupted = self.store.take_over().await.unwrap();
+        assert_eq!(interrupted.len(), 1);
+        interrupted
     }
 
     /// A loop over these jobs.
