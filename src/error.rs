@@ -89,7 +89,9 @@ pub enum Error {
     #[error("the daemon is stopping")]
     Stopping,
     /// Outcomes could not be put on record.
-    #[error("not all that was done could be recorded; the log lines `target.unrecorded` have the outcomes")]
+    #[error(
+        "the record takes no writes, and not all could be recorded; what was done is in the log lines `target.unrecorded`"
+    )]
     Unrecorded,
     /// The simulator can't be started.
     #[error("couldn't start the simulator on {address}")]

@@ -399,3 +399,17 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let done = Done::from(child.wait_with_output().unwrap());
     assert_eq!((done.code, done.stderr.as_str()), (0, ""));
 }
+
+#[test]
+fn whoever_may_not_write_beside_the_record_cancels_nothing() {
+    let place = Place::new(&scenario(""), "", &[("job", &format!("backups = [\"42\"]\n{LATER}"))]);
+    assert_eq!(place.run(&["once"]).code, 0);
+    std::fs::set_permissions(place.path("state"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    for args in [&["cancel", "42", "-a", "acme"][..], &["trigger", "job"], &["once"]] {
+        let done = place.run_as_another("state/owners", args);
+        assert_eq!((done.code, done.stdout.as_str()), (69, ""), "{args:?}: {}", done.stderr);
+        assert!(done.stderr.contains("couldn't use the state folder"), "{args:?}: {}", done.stderr);
+    }
+    assert_eq!(place.cancels(), 0);
+}

@@ -5,9 +5,7 @@
 mod support;
 
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
-use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::os::unix::fs::PermissionsExt;
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -269,28 +267,6 @@ fn a_daemon_that_runs_is_told() {
     assert_eq!(row(&done, "daemon")["result"], "ok", "`once` does without");
 }
 
-/// Runs a command as a user to whom `closed` is closed.
-fn run_as_another(place: &Place, closed: &str, args: &[&str]) -> Done {
-    let is_root = std::fs::metadata(place.path(closed)).unwrap().uid() == 0;
-    let mut command = place.command(args);
-    if is_root {
-        // Where it was built may be closed to that user, too.
-        let program = place.path("calloff");
-        // By a process of its own: what this one has open for writing, a test beside this one may hand on.
-        let copied = Command::new("cp").arg(command.get_program()).arg(&program).status().unwrap();
-        assert!(copied.success());
-        mode(place, ".", 0o755);
-        mode(place, closed, 0o700);
-        command = place.command_of(&program, args);
-        command.uid(65534);
-    } else {
-        mode(place, closed, 0);
-    }
-    let done = Done::from(command.output().unwrap());
-    mode(place, closed, 0o700);
-    done
-}
-
 #[test]
 fn what_another_user_can_not_see_is_not_said_to_be_well() {
     let place = place();
@@ -298,7 +274,7 @@ fn what_another_user_can_not_see_is_not_said_to_be_well() {
     place.wait_until("the daemon is there", |place| {
         row(&place.run(&["doctor", "--json"]), "daemon")["detail"].as_str().unwrap().contains("running, pid")
     });
-    let done = run_as_another(&place, "state", &["doctor", "--json"]);
+    let done = place.run_as_another("state", &["doctor", "--json"]);
     signal(&daemon, "TERM");
     assert!(daemon.wait_with_output().unwrap().status.success());
     for check in ["store", "daemon"] {

@@ -31,7 +31,10 @@ impl RecordFile {
         match identity(&self.path) {
             Ok(identity) if identity == self.identity => Ok(()),
             Ok(_) => Err(gone("was replaced by another: put it back, or restart")),
-            Err(_) => Err(gone("is gone: put it back, or restart")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(gone("is gone: put it back, or restart"))
+            }
+            Err(error) => Err(gone(&format!("can't be looked at: {error}"))),
         }
     }
 

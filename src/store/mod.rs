@@ -148,13 +148,22 @@ impl Store {
             control,
         };
         let owner = Arc::new(Owner::new(&folder, process));
-        let is_known = owner.make_known().is_ok();
+        let is_known = match owner.make_known() {
+            Ok(()) => true,
+            // Whoever is not allowed to will not be later either, and must not cancel without a record.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(StoreError::Folder { path: folder, source: error });
+            }
+            Err(_) => false,
+        };
         let (known, file) = (Arc::clone(&owner), RecordFile::of(path)?);
         let writer = Writer::start(
             connection,
             Box::new(move |connection| {
                 file.is_there()?;
-                known.make_known()?;
+                known.make_known().map_err(|error| {
+                    std::io::Error::new(error.kind(), format!("`{}`: {error}", known.folder().display()))
+                })?;
                 file.writable(connection)
             }),
         );

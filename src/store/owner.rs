@@ -93,6 +93,11 @@ impl Owner {
         Ok(file)
     }
 
+    /// Where processes are known.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(super) fn process(&self) -> &Process {
         &self.process
     }
