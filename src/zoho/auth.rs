@@ -52,9 +52,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// The wait after the first failure of the endpoint; each further one is four times as long.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 
-/// The longest of these waits: what an endpoint that has recovered may have to wait to be noticed. Up to it there are
-/// ten tries in any ten minutes at most, so that they stay within Zoho's count even if only their answers are lost.
-const LONGEST_WAIT: Duration = Duration::from_secs(90);
+/// The longest of these waits: what an endpoint that has recovered may have to wait to be noticed. One process makes
+/// nine tries in ten minutes then, which stay within Zoho's count with a token to spare if only their answers are lost.
+const LONGEST_WAIT: Duration = Duration::from_secs(100);
 
 /// What a refresh takes.
 #[derive(Debug, Clone)]
