@@ -12,6 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What clients may take of the daemon, so that none that hangs keeps its place.
@@ -41,6 +42,9 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// The pause after a connection could not be accepted.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How often it is said at most that connections are not accepted.
+const SAID_EACH: Duration = Duration::from_mins(1);
 
 /// Can't listen there.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +94,7 @@ impl Listening {
         let bounds = self.bounds;
         let places = Arc::new(Semaphore::new(bounds.connections));
         let mut connections = JoinSet::new();
-        let mut is_failing = false;
+        let mut said: Option<Instant> = None;
         loop {
             let place = tokio::select! {
                 biased;
@@ -108,7 +112,6 @@ impl Listening {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    is_failing = false;
                     let (router, stop) = (router.clone(), stop.clone());
                     connections.spawn(async move {
                         connection(stream, router, bounds, stop).await;
@@ -117,7 +120,8 @@ impl Listening {
                 }
                 Err(error) => {
                     // Out of file descriptors, mostly: those under way will give some back.
-                    if !std::mem::replace(&mut is_failing, true) {
+                    if said.is_none_or(|at| at.elapsed() >= SAID_EACH) {
+                        said = Some(Instant::now());
                         tracing::warn!(event = "http.unaccepted", %error, "a connection couldn't be accepted; trying again");
                     }
                     tokio::time::sleep(PAUSE).await;
