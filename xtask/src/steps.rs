@@ -27,14 +27,7 @@ pub(crate) fn step(name: &str, command: &mut Command) -> bool {
     let words = [command.get_program()].into_iter().chain(command.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
     say(&format!("── {name}: {}", words.join(" ")));
-    // Cargo has told xtask about xtask. Build scripts that look at that would run anew, each time from here and there.
-    for (variable, _) in env::vars_os() {
-        let name = variable.to_string_lossy();
-        if name == "CARGO_MANIFEST_DIR" || name == "CARGO_MANIFEST_PATH" || name.starts_with("CARGO_PKG_") {
-            command.env_remove(variable);
-        }
-    }
-    match command.status() {
+    match of_nobody(command).status() {
         Ok(status) if status.success() => true,
         Ok(status) => {
             say(&format!("── {name} failed: {status}"));
@@ -45,6 +38,17 @@ pub(crate) fn step(name: &str, command: &mut Command) -> bool {
             false
         }
     }
+}
+
+/// Cargo has told xtask about xtask. Build scripts that look at that would run anew, each time from here and there.
+pub(crate) fn of_nobody(command: &mut Command) -> &mut Command {
+    for (variable, _) in env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name == "CARGO_MANIFEST_DIR" || name == "CARGO_MANIFEST_PATH" || name.starts_with("CARGO_PKG_") {
+            command.env_remove(variable);
+        }
+    }
+    command
 }
 
 /// Whether a command can be run and succeeds. What it prints is not shown.

@@ -76,7 +76,7 @@ pub(crate) fn strict() -> bool {
 }
 
 fn skipped(root: bool, namespaces: bool, missing: &[&str]) -> Vec<String> {
-    let at_work = "the units, the package and the container at work";
+    let at_work = "the units, the package and the container at work, and disks that are full";
     let rights = match (root, namespaces) {
         (false, _) => Some(format!("{at_work}, which takes root")),
         (true, false) => Some(format!("{at_work}, which takes the right to make namespaces")),
