@@ -19,8 +19,9 @@ const EACH_SECOND: &str = "backups = [\"41\"]\n[schedule]\nevery = \"1s\"\n";
 /// More commits than `once` makes of what is due here.
 const COMMITS: usize = 40;
 
-fn due(job: &str, occurrence: Timestamp, backup: &str) -> Due {
-    Due { job: job.to_owned(), occurrence, backups: vec![backup.to_owned()], restores: false }
+fn due(job: &str, occurrence: Timestamp, backups: &[&str]) -> Due {
+    let backups = backups.iter().map(|&id| id.to_owned()).collect();
+    Due { job: job.to_owned(), occurrence, backups, restores: false }
 }
 
 /// Two jobs: one is due, of the other two occurrences were missed. One backup fails for a while, one for good; of one a
@@ -37,8 +38,8 @@ fn story() -> (Place, Vec<Due>) {
     let job = format!("backups = [\"41\", \"99\", \"43\"]\n[schedule]\nat = \"{at}\"\n");
     let old = format!("backups = [\"42\"]\n[schedule]\ncatch_up = \"1m\"\ncron = \"{minutes} * * * *\"\n");
     let place = Place::new(zoho, retry, &[("job", &job), ("old", &old)]);
-    let mut all = vec![due("job", at, "41")];
-    all.extend(missed.map(|at| due("old", at, "42")));
+    let mut all = vec![due("job", at, &["41", "99", "43"])];
+    all.extend(missed.map(|at| due("old", at, &["42"])));
     (place, all)
 }
 

@@ -38,7 +38,7 @@ fn is_degraded(place: &Place, disk: &Disk) -> bool {
 }
 
 /// Every second from the first to the last one that is on record.
-fn each_second(job: &str, history: &[Value]) -> Vec<Due> {
+fn each_second(job: &str, backup: &str, history: &[Value]) -> Vec<Due> {
     let at = |run: &Value| run["occurrence"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
     let rows = || history.iter().filter(|run| run["job"] == job);
     let lasting = |run: &Value| run["missed"].as_i64().unwrap_or(1) - 1;
@@ -47,7 +47,7 @@ fn each_second(job: &str, history: &[Value]) -> Vec<Due> {
     let due = |second| Due {
         job: job.to_owned(),
         occurrence: Timestamp::from_second(second).expect("it is near"),
-        backups: vec!["42".to_owned()],
+        backups: vec![backup.to_owned()],
         restores: false,
     };
     first.zip(last).into_iter().flat_map(|(first, last)| first..=last).map(due).collect()
@@ -103,7 +103,7 @@ fn on_a_full_disk_cancels_go_on_and_are_caught_up_with() {
     daemon.wait_for(&place, "store.recovered", 1);
     place.wait_until("it is well again", |place| health(place, &disk)["state"] == "ok");
     let made = place.cancels();
-    let left = end(&place, &disk, daemon, |history| each_second("job", history));
+    let left = end(&place, &disk, daemon, |history| each_second("job", "42", history));
     let runs = left.history.iter().filter(|run| run["state"] == "succeeded").count();
     assert!(runs >= made, "{runs} of {made} are on record");
 }
@@ -162,7 +162,7 @@ fn what_is_to_be_restored_is_not_cancelled_before_there_is_room_to_record_it() {
     let debts = || disk.run(&place, &["restore", "list", "--json"]).json();
     assert_eq!((&debts()[0]["backup"], &debts()[0]["state"]), (&"42".into(), &"owed".into()));
     let left = end(&place, &disk, daemon, |history| {
-        let mut due = each_second("job", history);
+        let mut due = each_second("job", "41", history);
         due.push(Due { restores: true, ..due_once("freeze", at, &["current"]) });
         due
     });
@@ -266,7 +266,7 @@ fn a_record_that_is_moved_away_is_missed_and_caught_up_with_when_it_is_back() {
     let log = daemon.log();
     assert_eq!(daemon.stop(), Some(0), "{log}");
     let left = Aftermath::of(&place, told(&log), &log);
-    left.hold(&each_second("job", &left.history), &log);
+    left.hold(&each_second("job", "42", &left.history), &log);
 }
 
 #[test]

@@ -106,9 +106,9 @@ fn instant(value: &Value, key: &str) -> Option<Timestamp> {
 /// A row stands for its own occurrence, and for as many before it as it says were missed; laid end to end, a job's
 /// rows are the occurrences that came due, each once.
 fn each_ends_once(left: &Left<'_>) -> Vec<String> {
-    let mut due: BTreeMap<&str, BTreeSet<Timestamp>> = BTreeMap::new();
+    let mut due: BTreeMap<&str, BTreeMap<Timestamp, &Due>> = BTreeMap::new();
     for one in left.due {
-        due.entry(&one.job).or_default().insert(one.occurrence);
+        due.entry(&one.job).or_default().insert(one.occurrence, one);
     }
     let mut rows: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for run in left.scheduled_runs() {
@@ -116,20 +116,46 @@ fn each_ends_once(left: &Left<'_>) -> Vec<String> {
     }
     let mut broken = vec![];
     for job in due.keys().chain(rows.keys()).copied().collect::<BTreeSet<_>>() {
-        let mut wanted: Vec<Timestamp> = due.get(job).into_iter().flatten().rev().copied().collect();
+        let mut wanted: Vec<&Due> =
+            due.get(job).into_iter().flat_map(BTreeMap::values).rev().copied().collect();
         let mut rows = rows.remove(job).unwrap_or_default();
         rows.sort_by_key(|row| instant(row, "occurrence"));
         for row in rows {
             for count in (1..=row["missed"].as_u64().unwrap_or(1)).rev() {
                 let next = wanted.pop();
-                if next.is_none() || (count == 1 && next != instant(row, "occurrence")) {
-                    broken.push(format!("`{job}` was due at {next:?}, and on record is {row}"));
+                let is_told = next.is_some_and(|next| count > 1 || stands_for(left, row, next));
+                if !is_told {
+                    broken.push(format!("{next:?} of `{job}` was due, and on record is {row}"));
                 }
             }
         }
-        broken.extend(wanted.iter().rev().map(|at| format!("`{job}` was due at {at}, and is not on record")));
+        broken.extend(wanted.iter().rev().map(|due| format!("{due:?} is not on record")));
     }
     broken
+}
+
+/// Whether a row is of this occurrence, with a target for each of its backups, or for what that has become: one that was
+/// put back has a new ID.
+fn stands_for<'a>(left: &Left<'a>, row: &'a Value, due: &Due) -> bool {
+    let of_row = list(&row["targets"]).iter().map(|target| text(target, "backup"));
+    let mut targets: Vec<&str> = of_row.map(|backup| listed(left, row, due, backup)).collect();
+    let mut backups: Vec<&str> = due.backups.iter().map(String::as_str).collect();
+    targets.sort_unstable();
+    backups.sort_unstable();
+    let has_all = if backups.contains(&"current") { !targets.is_empty() } else { targets == backups };
+    has_all && instant(row, "occurrence") == Some(due.occurrence)
+}
+
+/// What a backup was when it was listed, as far as debts that were paid tell.
+fn listed<'a>(left: &Left<'a>, row: &Value, due: &Due, mut backup: &'a str) -> &'a str {
+    for _ in left.debts {
+        if due.backups.iter().any(|listed| listed == backup) {
+            break;
+        }
+        let was = |debt: &&Value| debt["account"] == row["account"] && debt["restored"] == backup;
+        backup = left.debts.iter().find(was).map_or(backup, |debt| text(debt, "backup"));
+    }
+    backup
 }
 
 fn nothing_stays_under_way(left: &Left<'_>) -> Vec<String> {
