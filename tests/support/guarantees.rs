@@ -167,18 +167,21 @@ fn nothing_stays_under_way(left: &Left<'_>) -> Vec<String> {
     left.history.iter().filter(|run| !has_ended(run)).map(|run| format!("{run} has no end")).collect()
 }
 
+/// Whether Zoho got this while the run was under way. One that was interrupted, and missed before it could be taken up,
+/// does not tell when it started.
+fn is_within(seen: &Seen, run: &Value) -> bool {
+    let missed = || instant(run, "occurrence").filter(|_| text(run, "state") == "missed");
+    instant(run, "started_at").or_else(missed).is_some_and(|began| began <= seen.at)
+        // The record counts milliseconds, and Zoho's side does not.
+        && instant(run, "finished_at").is_some_and(|ended| seen.at.as_millisecond() <= ended.as_millisecond())
+}
+
 /// A success has a cancel that Zoho took while the run was under way; all else says what to do next.
 fn cancelled_or_reported(left: &Left<'_>) -> Vec<String> {
     let mut broken = vec![];
     for (run, target) in left.targets() {
         let (backup, outcome) = (text(target, "backup"), text(target, "outcome"));
-        let took = |seen: &&Seen| {
-            seen.backup.as_deref() == Some(backup)
-                && instant(run, "started_at").is_some_and(|began| began <= seen.at)
-                // The record counts milliseconds, and Zoho's side does not.
-                && instant(run, "finished_at")
-                    .is_some_and(|ended| seen.at.as_millisecond() <= ended.as_millisecond())
-        };
+        let took = |seen: &&Seen| seen.backup.as_deref() == Some(backup) && is_within(seen, run);
         match outcome {
             // Nothing was scheduled, and no call was made.
             "already_cancelled" if backup == "current" || target["attempts"] == 0 => {}
@@ -202,11 +205,18 @@ fn cancelled_or_reported(left: &Left<'_>) -> Vec<String> {
     broken
 }
 
-/// Each cancel is for a backup that some run on record had, which was due by then.
+/// The target that a run sent this cancel for, or may have.
+fn target_of<'v>(seen: &Seen, run: &'v Value) -> Option<&'v Value> {
+    let is_it = |target: &&Value| {
+        target["backup"].as_str() == seen.backup.as_deref() && text(target, "outcome") != "skipped"
+    };
+    list(&run["targets"]).iter().find(is_it).filter(|_| is_within(seen, run))
+}
+
+/// Each cancel is for a backup that some run on record had, which was due by then, had not ended, and did not skip it.
 fn nothing_is_early(left: &Left<'_>) -> Vec<String> {
     let is_for = |seen: &Seen, run: &Value| {
-        list(&run["targets"]).iter().any(|target| target["backup"].as_str() == seen.backup.as_deref())
-            && instant(run, "started_at").is_some_and(|began| began <= seen.at)
+        target_of(seen, run).is_some()
             && instant(run, "occurrence").is_none_or(|occurrence| occurrence <= seen.at)
     };
     let of_nobody = |seen: &&Seen| !left.history.iter().any(|run| is_for(seen, run));
