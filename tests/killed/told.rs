@@ -1,7 +1,7 @@
 //! A daemon that is killed while it tells somebody of a failure: nobody stays untold.
 
 use calloff::clock::{Clock as _, SystemClock};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::once::{RETRY, due, listener};
 use crate::support::aftermath::{Aftermath, on_record, told};
@@ -33,9 +33,11 @@ fn tell(kill: &str) -> Option<()> {
         signal(&first, "TERM");
     }
     let first = Done::from(first.wait_with_output().expect("it was started"));
+    // What it knew of then is due whatever comes next.
+    let is_due = on_record(&place, &format!("SELECT min(cursor) < {} FROM jobs", due_at.as_millisecond()));
     let second = place.start(&["run"]);
     // One that was killed before its first write knows of no schedule: its next life begins with one.
-    let begun_late = |place: &Place| SystemClock.now() > due_at && on_record(place, NOTHING_IS_DUE);
+    let begun_late = |place: &Place| SystemClock.now() > due_at && on_record(place, &nothing_is_due(due_at));
     place.wait_until("it comes to rest", |place| on_record(place, AT_REST) || begun_late(place));
     signal(&second, "TERM");
     let second = Done::from(second.wait_with_output().expect("it was started"));
@@ -44,7 +46,8 @@ fn tell(kill: &str) -> Option<()> {
     let said = bodies.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let left = Aftermath::of(&place, told(&format!("{}\n{}\n{said}", first.stderr, second.stderr)), &context);
     if left.history.is_empty() {
-        assert!(was_killed(&first), "{context}");
+        let begun_late = on_record(&place, &nothing_is_due(due_at));
+        assert!(was_killed(&first) && !is_due && begun_late, "{is_due}, {begun_late}: {context}");
         return Some(());
     }
     left.hold(&[due("good", due_at, &["1"]), due("bad", due_at, &["99"])], &context);
@@ -55,8 +58,11 @@ fn tell(kill: &str) -> Option<()> {
     was_killed(&first).then_some(())
 }
 
-/// Where both schedules stand is on record, later than what was due.
-const NOTHING_IS_DUE: &str = "SELECT count(*) = 2 AND NOT EXISTS (SELECT 1 FROM runs) FROM jobs";
+/// Where both schedules stand is on record, not before what was due, and nothing has run.
+fn nothing_is_due(due_at: Timestamp) -> String {
+    let due_at = due_at.as_millisecond();
+    format!("SELECT count(*) = 2 AND min(cursor) >= {due_at} AND NOT EXISTS (SELECT 1 FROM runs) FROM jobs")
+}
 
 #[test]
 fn a_daemon_that_is_killed_before_any_of_its_writes_leaves_nobody_untold() {
