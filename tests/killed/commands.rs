@@ -34,7 +34,7 @@ fn then(place: &Place, kill: &str, args: &[&str], next: &[&str]) -> (Done, Done,
     let context = format!("{kill} {args:?}: {}{}", first.stderr, second.stderr);
     let said = [&first, &second].map(|life| format!("{}\n{}", life.stdout, life.stderr)).join("\n");
     let left = Aftermath::of(place, told(&said), &context);
-    left.hold(&[], &context);
+    left.hold_with(&[], &["freeze"], &context);
     (first, second, left)
 }
 

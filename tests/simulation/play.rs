@@ -216,8 +216,11 @@ impl<'a> Playing<'a> {
         drop(world);
         let due = self.story.due(&history);
         let reported = self.told.targets.lock().unwrap().clone();
+        let files = self.story.epochs.iter().flat_map(|epoch| &epoch.files);
+        let restoring = files.filter(|(_, file)| file.restores).map(|(name, _)| name.clone()).collect();
         let left = Left {
             due: &due,
+            restoring: &restoring,
             history: &history,
             debts: &debts,
             seen: &seen,

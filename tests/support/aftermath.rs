@@ -51,8 +51,15 @@ impl Aftermath {
     /// Fails with all that does not hold.
     #[track_caller]
     pub fn hold(&self, due: &[Due], context: impl Display) {
+        self.hold_with(due, &[], context);
+    }
+
+    /// The same where people have set off jobs that restore.
+    #[track_caller]
+    pub fn hold_with(&self, due: &[Due], restoring: &[&str], context: impl Display) {
         let Self { history, debts, seen, scheduled, reported, at } = self;
-        Left { due, history, debts, seen, scheduled, reported, at: *at }.hold(context);
+        let restoring = &restoring.iter().map(|&job| job.to_owned()).collect();
+        Left { due, restoring, history, debts, seen, scheduled, reported, at: *at }.hold(context);
     }
 
     /// The run of this job on record, if there is one.

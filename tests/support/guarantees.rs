@@ -23,6 +23,8 @@ pub struct Due {
 #[derive(Debug)]
 pub struct Left<'a> {
     pub due: &'a [Due],
+    /// Further jobs that put back what they cancel: what people set off was never due.
+    pub restoring: &'a BTreeSet<String>,
     /// The rows of `history --json`.
     pub history: &'a [Value],
     /// The rows of `restore list --json`.
@@ -235,29 +237,40 @@ fn nothing_is_early(left: &Left<'_>) -> Vec<String> {
     left.cancels().filter(of_nobody).map(|seen| format!("{seen}")).collect()
 }
 
-/// What was cancelled for a job that restores is part of a debt of its account, in whatever state, or is scheduled after
-/// all. An account has one debt at a time: what is cancelled while there is one adds nothing to it.
+/// What a job that restores has stopped is part of a debt of its account which had not ended by then, or is scheduled
+/// after all. That its answer was lost makes no difference.
 fn no_debt_is_lost(left: &Left<'_>) -> Vec<String> {
-    let restoring: BTreeSet<&str> =
-        left.due.iter().filter(|due| due.restores).map(|due| due.job.as_str()).collect();
-    let owed = |run: &Value| {
-        left.debts.iter().any(|debt| {
-            debt["account"] == run["account"] && instant(debt, "owed_since") <= instant(run, "finished_at")
-        })
-    };
-    let lost = |(run, target): &(&Value, &Value)| {
-        restoring.contains(text(run, "job"))
-            && text(target, "outcome") == "cancelled"
-            && !owed(run)
-            && !left.scheduled.contains(text(target, "backup"))
-    };
-    left.targets().filter(lost).map(|(run, _)| format!("nothing is owed for {run}")).collect()
+    let restores =
+        |job: &str| left.restoring.contains(job) || left.due.iter().any(|due| due.restores && due.job == job);
+    let mut broken = vec![];
+    for seen in left.stops() {
+        let runs = left.history.iter().filter_map(|run| Some((run, target_of(seen, run)?)));
+        let (of_restoring, of_others): (Vec<_>, Vec<_>) =
+            runs.partition(|(run, _)| restores(text(run, "job")));
+        // Where a job that does not restore may have stopped it, the outcome decides.
+        let is_its =
+            |(_, target): &&(&Value, &Value)| of_others.is_empty() || text(target, "outcome") == "cancelled";
+        let is_owed = left.debts.iter().any(|debt| is_owed_at(left, debt, seen));
+        let is_back = seen.backup.as_ref().is_some_and(|backup| left.scheduled.contains(backup));
+        if let Some((run, _)) = of_restoring.iter().find(is_its).filter(|_| !is_owed && !is_back) {
+            broken.push(format!("nothing is owed for {seen}, of {run}"));
+        }
+    }
+    broken
 }
 
 /// Whether what this is for was made by a call: Zoho's simulation gives such a backup an ID above all that people list.
 fn was_made(seen: &Seen) -> bool {
     const FIRST: u64 = 4_876_876_000_900_000_001;
     seen.backup.as_ref().and_then(|id| id.parse::<u64>().ok()).is_some_and(|id| id >= FIRST)
+}
+
+/// Whether a debt of the account was there when this was stopped: it had begun, and nobody paid it before. When one was
+/// waived is not told.
+fn is_owed_at(left: &Left<'_>, debt: &Value, stopped: &Seen) -> bool {
+    debt["account"].as_str() == stopped.account.as_deref()
+        && instant(debt, "owed_since").is_some_and(|since| since <= stopped.at)
+        && (text(debt, "state") != "paid" || payments(left, debt).any(|seen| seen.at >= stopped.at))
 }
 
 /// The calls that may have paid a debt, up to the next one of its account, of which there is one at a time: those that
