@@ -108,19 +108,37 @@ fn on_a_full_disk_cancels_go_on_and_are_caught_up_with() {
     assert!(runs >= made, "{runs} of {made} are on record");
 }
 
-#[test]
-fn what_ends_after_the_disk_is_full_is_on_record_once_there_is_room() {
-    let at = SystemClock.now() + SignedDuration::from_secs(1);
-    let zoho = "[[accounts.acme.backups]]\nid = \"41\"\n[[accounts.acme.backups]]\nid = \"42\"\nfaults = [{ delay = \"3s\" }]\n";
-    let place = Place::new(zoho, "", &[("job", &once_at(at, "\"41\", \"42\"", ""))]);
-    let Some(disk) = Disk::put_into(&place) else { return };
+/// A daemon on a disk that is full in the middle of a run: with more time if the run was not due yet when the daemon
+/// began, or had ended by then.
+fn full_in_the_middle(lead: i64) -> Option<(Place, Disk, Daemon, Timestamp)> {
+    assert!(lead < 15, "it takes no quarter of a minute to fill a disk");
+    let delay = 3 * lead;
+    let zoho = format!(
+        "[[accounts.acme.backups]]\nid = \"41\"\n[[accounts.acme.backups]]\nid = \"42\"\nfaults = [{{ delay = \"{delay}s\" }}]\n"
+    );
+    let at = SystemClock.now() + SignedDuration::from_secs(lead);
+    let place = Place::new(&zoho, "", &[("job", &once_at(at, "\"41\", \"42\"", ""))]);
+    let disk = Disk::put_into(&place)?;
     let daemon = Daemon::of(&place, &mut disk.command(&place, &["run"]));
+    if SystemClock.now() >= at {
+        return full_in_the_middle(3 * lead);
+    }
     let history = || disk.run(&place, &["history", "--json"]).json();
     let has_first = |history: &[Value]| history.iter().any(|run| run["targets"][0]["outcome"] == "cancelled");
     place.wait_until("it is in the middle of its run", |place| {
         cancels_of(place, "42") == 1 && has_first(&history())
     });
     disk.fill();
+    if history()[0]["state"] != "running" {
+        return full_in_the_middle(3 * lead);
+    }
+    Some((place, disk, daemon, at))
+}
+
+#[test]
+fn what_ends_after_the_disk_is_full_is_on_record_once_there_is_room() {
+    let Some((place, disk, daemon, at)) = full_in_the_middle(1) else { return };
+    let history = || disk.run(&place, &["history", "--json"]).json();
     let unrecorded = daemon.wait_for(&place, "target.unrecorded", 1);
     assert_eq!(
         (&unrecorded["backup"], &unrecorded["outcome"]),
@@ -136,22 +154,32 @@ fn what_ends_after_the_disk_is_full_is_on_record_once_there_is_room() {
     assert_eq!(place.cancels(), 2, "nothing is done twice");
 }
 
-#[test]
-fn what_is_to_be_restored_is_not_cancelled_before_there_is_room_to_record_it() {
+/// A daemon on a disk that is full before a job is due that restores: with more time if it was due by then.
+fn full_before_it_is_due(lead: i64) -> Option<(Place, Disk, Daemon, Timestamp)> {
+    assert!(lead < 60, "it takes no half a minute to begin");
     let rule = "RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=MO";
     let now = SystemClock.now();
-    let (at, closes) = (now + SignedDuration::from_secs(4), now + SignedDuration::from_mins(10));
+    let (at, closes) = (now + SignedDuration::from_secs(lead), now + SignedDuration::from_mins(10));
     let zoho = format!(
         "[[accounts.acme.backups]]\nid = \"41\"\n[[accounts.acme.backups]]\nid = \"42\"\nrrule = \"{rule}\"\nscheduled_date = \"+2d\"\n"
     );
     let window = format!("[[windows.freeze]]\nfrom = \"{now}\"\nto = \"{closes}\"\n");
     let freeze = once_at(at, "\"current\"", "when.window = \"freeze\"\nrestore = {}");
     let place = Place::new(&zoho, &window, &[("freeze", &freeze), ("job", &EACH_SECOND.replace("42", "41"))]);
-    let Some(disk) = Disk::put_into(&place) else { return };
+    let disk = Disk::put_into(&place)?;
     let daemon = Daemon::of(&place, &mut disk.command(&place, &["run"]));
     place.wait_until("the daemon works", |place| cancels_of(place, "41") >= 1);
     disk.fill();
     daemon.wait_for(&place, "store.failing", 1);
+    if SystemClock.now() >= at {
+        return full_before_it_is_due(3 * lead);
+    }
+    Some((place, disk, daemon, at))
+}
+
+#[test]
+fn what_is_to_be_restored_is_not_cancelled_before_there_is_room_to_record_it() {
+    let Some((place, disk, daemon, at)) = full_before_it_is_due(4) else { return };
     place.wait_until("it is due", |_| SystemClock.now() > at);
     // The others are not held up, and the one that would be lost is.
     let before = cancels_of(&place, "41");
