@@ -1,6 +1,5 @@
 //! Keeps secrets out of what is stored and shown: Zoho, or a proxy, may echo a request.
 
-use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 /// The longest text that is kept of a message: enough to read, too little to flood a log.
@@ -23,33 +22,37 @@ impl Redactor {
     /// A redactor that knows these secrets, beside everything that looks like one of Zoho's tokens.
     #[must_use]
     pub fn new(secrets: Vec<SecretString>) -> Self {
-        Self { secrets }
+        Self { secrets: secrets.into_iter().map(|secret| as_searched(&secret)).collect() }
     }
 
     /// One that knows this secret too.
     #[must_use]
     pub fn and(&self, secret: &SecretString) -> Self {
         let mut secrets = self.secrets.clone();
-        secrets.push(secret.clone());
+        secrets.push(as_searched(secret));
         Self { secrets }
     }
 
     /// The text without secrets and control characters, cut to a readable length.
     #[must_use]
     pub fn clean(&self, text: &str) -> String {
-        // First, in text and secrets alike: what hides one from a search is gone then.
+        // First: what hides a secret from a search is gone then.
         let mut text = plain(text);
         for secret in &self.secrets {
-            let secret = Zeroizing::new(plain(secret.expose_secret()));
             // An empty secret is refused when it is read; a very short one would mask half the text.
-            if secret.len() >= 4 {
-                text = text.replace(secret.as_str(), MASK);
+            if secret.expose_secret().len() >= 4 {
+                text = text.replace(secret.expose_secret(), MASK);
             }
         }
         let words: Vec<&str> =
             text.split_whitespace().map(|word| if is_token(word) { MASK } else { word }).collect();
         words.join(" ").chars().take(LONGEST).collect()
     }
+}
+
+/// A secret in the form in which texts are searched for it.
+fn as_searched(secret: &SecretString) -> SecretString {
+    SecretString::from(plain(secret.expose_secret()))
 }
 
 /// The words of a text with single blanks between them, without characters that drive or deceive a terminal.
